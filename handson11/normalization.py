@@ -418,7 +418,8 @@ def _check_foldable(layer, bn):
         "have no activation: a batch norm can be folded only into a linear step right before it",
         layer,
     )
-    require(getattr(layer, "quantization_mode", None) is None, "layer", "have plain, unquantized weights", layer)
+    plain = getattr(layer, "quantization_mode", None) is None and not getattr(layer, "lora_enabled", False)
+    require(plain, "layer", "have plain weights, neither quantized nor with LoRA", layer)
     channels_first = getattr(layer, "data_format", None) == "channels_first"
     rank = layer.compute_output_shape(layer.get_build_config()["input_shape"])
     feature = 1 if channels_first else len(rank) - 1
@@ -479,7 +480,7 @@ def fold_batch_norm(layer, bn):
     from keras import ops
 
     _check_foldable(layer, bn)
-    *other_kernels, kernel = [ops.convert_to_numpy(v).astype("float64") for v in layer.weights if v is not layer.bias]
+    kernel = ops.convert_to_numpy(layer.kernel).astype("float64")
     axes = _linear_layers()[type(layer)]
     outputs = tuple(kernel.shape[axis] for axis in axes)
     mean = ops.convert_to_numpy(bn.moving_mean).astype("float64")
@@ -494,5 +495,5 @@ def fold_batch_norm(layer, bn):
     bias = 0.0 if layer.bias is None else ops.convert_to_numpy(layer.bias).astype("float64")
     folded = type(layer).from_config({**layer.get_config(), "use_bias": True})
     folded.build_from_config(layer.get_build_config())
-    folded.set_weights([*other_kernels, kernel * aligned, bias * scale + shift])
+    folded.set_weights([kernel * aligned, bias * scale + shift])
     return folded
