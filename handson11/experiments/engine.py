@@ -1,0 +1,322 @@
+r"""One training run as one compiled function.
+
+``model.fit`` pays for each Python step and traces every model anew. Here all epochs of a run (batches, gradients,
+update rule, evaluation) are one ``tf.function``: the start weights, the order of the batches and the learning rates
+are its arguments, so one compilation serves every seed, every rate and every scale of the weights.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from handson11._check import require, require_choice, require_number
+
+
+@dataclass(frozen=True)
+class Task:
+    """Images as float32 rows and their labels, in three parts that never mix.
+
+    Parameters
+    ----------
+    x_train, x_validation, x_test : array of shape (n, 784), float32
+        Standardised pixels.
+    y_train, y_validation, y_test : array of shape (n,), int32
+        Class numbers 0 … 9.
+
+    Examples
+    --------
+    >>> rows, labels = np.zeros((4, 784), "float32"), np.zeros(4, "int32")
+    >>> Task(rows, labels, rows, labels, rows, labels).x_train.shape
+    (4, 784)
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+
+def make_task(data, n=5000, seed=0, standardize="global", n_validation=2000):
+    r"""Draw ``n`` training images for one seed and standardise all parts by the statistics of that draw.
+
+    .. math:: x \leftarrow \frac{x - \mu}{\sigma}
+
+    Parameters
+    ----------
+    data : FashionMNIST
+        What :func:`handson11.datasets.load_fashion_mnist` returns.
+    n : int, default 5000
+        Number of training images, at most all of them.
+    seed : int, default 0
+        Decides which images are drawn.
+    standardize : {"global", "pixel", "unit", None}, default "global"
+        One mean and one standard deviation for all pixels; one per pixel (0.01 is added to each deviation, because
+        border pixels hardly ever change); pixels divided by 255; or the raw 0 … 255.
+    n_validation : int, default 2000
+        Number of validation images, taken from the validation part.
+
+    Returns
+    -------
+    Task
+        Training rows of shape (n, 784), validation rows of shape (n_validation, 784), all test rows.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is not between 1 and the number of training images or ``standardize`` is unknown.
+
+    Examples
+    --------
+    >>> from handson11.datasets import load_fashion_mnist
+    >>> make_task(load_fashion_mnist("stand-in"), n=100).x_train.shape
+    (100, 784)
+    """
+    require_number("n", n, f"be between 1 and {len(data.x_train)}", low=1, high=len(data.x_train))
+    require(standardize in ("global", "pixel", "unit", None), "standardize",
+            'be "global", "pixel", "unit" or None', standardize)  # fmt: skip
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(data.x_train), size=n, replace=False)
+    chosen_validation = rng.choice(len(data.x_validation), size=min(n_validation, len(data.x_validation)), replace=False)
+    parts = [data.x_train[chosen], data.x_validation[chosen_validation], data.x_test]
+    rows = [part.reshape(len(part), -1).astype("float32") for part in parts]
+    if standardize in ("global", "pixel"):
+        axis = None if standardize == "global" else 0
+        mean, deviation = rows[0].mean(axis=axis), rows[0].std(axis=axis)
+        if standardize == "pixel":
+            deviation = deviation + 0.01 * 255
+        rows = [(part - mean) / deviation for part in rows]
+    elif standardize == "unit":
+        rows = [part / 255 for part in rows]
+    labels = [data.y_train[chosen], data.y_validation[chosen_validation], data.y_test]
+    labels = [part.astype("int32") for part in labels]
+    return Task(rows[0], labels[0], rows[1], labels[1], rows[2], labels[2])
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training run measured. After a divergence every accuracy and final loss is NaN, never "chance".
+
+    Parameters
+    ----------
+    losses : array of shape (steps,)
+        Loss of each batch before its update.
+    epoch_losses : array of shape (epochs,)
+        Mean of ``losses`` over each epoch.
+    train_loss, train_accuracy, validation_accuracy, test_accuracy : float
+        Measured after the last step, in inference mode.
+    diverged : bool
+        True if a loss or a weight became infinite or NaN.
+    weights : tuple of arrays
+        Trainable, then other variables after the last step, in Keras' order.
+    learning_rate : float
+        The rate of the first step.
+    seed : int
+        Seed of the start weights and of the order of batches.
+
+    Examples
+    --------
+    >>> losses = np.array([2.3, 1.1], "float32")
+    >>> Run(losses, losses, 1.0, 0.6, 0.5, 0.5, False, (), 0.01, 0).diverged
+    False
+    """
+
+    losses: np.ndarray
+    epoch_losses: np.ndarray
+    train_loss: float
+    train_accuracy: float
+    validation_accuracy: float
+    test_accuracy: float
+    diverged: bool
+    weights: tuple
+    learning_rate: float
+    seed: int
+
+
+def _sgd(g, t, lr):
+    return -lr * g, ()
+
+
+def _momentum(g, t, lr, m, beta=0.9):
+    m = beta * m - lr * g
+    return m, (m,)
+
+
+def _adam(g, t, lr, m, s, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    m = m + (1 - beta_1) * (g - m)
+    s = s + (1 - beta_2) * (g * g - s)
+    rate = lr * (1 - beta_2**t) ** 0.5 / (1 - beta_1**t)
+    return -rate * m / (s**0.5 + epsilon), (m, s)
+
+
+RULES = {"sgd": (_sgd, 0), "momentum": (_momentum, 1), "adam": (_adam, 2)}
+"""Update rules as pure functions: (gradient, step, rate, state…) → (change of the weights, new state…)."""
+
+
+class Trainer:
+    r"""Train any Keras classifier as one compiled function.
+
+    Every step computes the batch's mean cross-entropy and applies the rule to its gradient:
+
+    .. math:: \theta \leftarrow \theta + \Delta(\nabla_\theta J, t, \eta)
+
+    Parameters
+    ----------
+    build : callable
+        ``build(seed)`` returns a Keras model whose output is logits of shape (batch, classes). The architecture must
+        not depend on the seed; the start weights should.
+    rule : {"momentum", "sgd", "adam"}, default "momentum"
+        Momentum uses coefficient 0.9; Adam the defaults 0.9, 0.999, 1e-7.
+    clip : callable, optional
+        Takes the list of gradients, returns the clipped list.
+    jit_compile : bool, default True
+        Whether XLA compiles the run: much faster for dense networks, much slower for convolutions on a CPU.
+
+    Raises
+    ------
+    ValueError
+        If ``rule`` is unknown.
+
+    Notes
+    -----
+    The same batches in the same order give the losses of ``keras.Model.fit`` up to rounding.
+
+    Examples
+    --------
+    >>> import keras
+    >>> def build(seed):
+    ...     start = keras.initializers.GlorotUniform(seed)
+    ...     return keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, kernel_initializer=start)])
+    >>> rng = np.random.default_rng(0)
+    >>> rows, labels = rng.normal(size=(64, 784)).astype("float32"), rng.integers(0, 10, 64).astype("int32")
+    >>> run = Trainer(build).run(Task(rows, labels, rows, labels, rows, labels), 0, 0.01, epochs=5, batch_size=32)
+    >>> run.epoch_losses.shape, bool(run.train_loss < run.losses[0])
+    ((5,), True)
+    """
+
+    def __init__(self, build, rule="momentum", clip=None, jit_compile=True):
+        require(callable(build), "build", "be a function seed → Keras model", build, TypeError)
+        require(clip is None or callable(clip), "clip", "be a function or None", clip, TypeError)
+        self.build = build
+        self.rule = require_choice("rule", rule, RULES)
+        self.clip = clip
+        self.jit_compile = jit_compile
+        self._last_data = (None, None)
+
+    @functools.cached_property
+    def model(self):
+        """The Keras model that the compiled function was traced on; its own weights are never trained."""
+        return self.build(0)
+
+    @functools.cached_property
+    def _compiled(self):
+        import tensorflow as tf
+
+        model, clip = self.model, self.clip
+        step, n_slots = RULES[self.rule]
+
+        def loss_of(weights, state, x, y):
+            logits, state = model.stateless_call(weights, state, x, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.cast(logits, tf.float32))
+            return tf.reduce_mean(losses), state
+
+        def evaluate(weights, state, x, y):
+            logits, _ = model.stateless_call(weights, state, x, training=False)
+            logits = tf.cast(logits, tf.float32)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+            hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), y)
+            return loss, tf.reduce_mean(tf.cast(hits, tf.float32))
+
+        def whole_run(weights, state, x, y, x_validation, y_validation, x_test, y_test, batches, rates):
+            slots = [[tf.zeros_like(w) for _ in range(n_slots)] for w in weights]
+            losses = tf.zeros_like(rates)
+            for i in tf.range(tf.shape(rates)[0]):
+                x_batch, y_batch = tf.gather(x, batches[i]), tf.gather(y, batches[i])
+                with tf.GradientTape() as tape:
+                    tape.watch(weights)
+                    loss, state = loss_of(weights, state, x_batch, y_batch)
+                gradients = tape.gradient(loss, weights)
+                if clip is not None:
+                    gradients = clip(gradients)
+                t = tf.cast(i + 1, tf.float32)
+                updates = [step(g, t, rates[i], *slot) for g, slot in zip(gradients, slots, strict=True)]
+                weights = [w + change for w, (change, _) in zip(weights, updates, strict=True)]
+                slots = [list(new_slot) for _, new_slot in updates]
+                losses = tf.tensor_scatter_nd_update(losses, [[i]], [loss])
+            train_loss, train_accuracy = evaluate(weights, state, x, y)
+            _, validation_accuracy = evaluate(weights, state, x_validation, y_validation)
+            _, test_accuracy = evaluate(weights, state, x_test, y_test)
+            return weights, state, losses, (train_loss, train_accuracy, validation_accuracy, test_accuracy)
+
+        return tf.function(whole_run, jit_compile=self.jit_compile)
+
+    def run(self, task, seed, learning_rate, epochs=10, batch_size=128, start=None):
+        """Train from the start weights of ``seed`` and return a :class:`Run`.
+
+        Parameters
+        ----------
+        task : Task
+            The data.
+        seed : int
+            Seed of the start weights (through ``build``) and of the order of batches.
+        learning_rate : float or array of shape (steps,)
+            One rate, or one per step: ``steps = epochs * (n // batch_size)``.
+        epochs : int, default 10
+            Passes over the training rows; a last incomplete batch of an epoch is left out.
+        batch_size : int, default 128
+            Rows per step, at most the number of training rows.
+        start : callable, optional
+            Takes the list of trainable start weights (arrays) and returns the list to use instead.
+
+        Returns
+        -------
+        Run
+            The losses, accuracies and final weights.
+
+        Raises
+        ------
+        ValueError
+            If ``batch_size``, ``epochs`` or ``learning_rate`` is out of range.
+        """
+        import tensorflow as tf
+
+        n = len(task.x_train)
+        require_number("batch_size", batch_size, f"be between 1 and the {n} training rows", low=1, high=n)
+        require_number("epochs", epochs, "be at least 1", low=1)
+        per_epoch = n // batch_size
+        rates = np.asarray(learning_rate, dtype="float32")
+        require(rates.shape in ((), (epochs * per_epoch,)), "learning_rate",
+                f"be one number or {epochs * per_epoch} numbers", learning_rate)  # fmt: skip
+        require(bool(np.all(np.isfinite(rates)) and np.all(rates >= 0)), "learning_rate",
+                "be finite and not negative", learning_rate)  # fmt: skip
+        rates = np.broadcast_to(rates, (epochs * per_epoch,))
+        rng = np.random.default_rng([seed, 1])
+        orders = [rng.permutation(n)[: per_epoch * batch_size] for _ in range(epochs)]
+        batches = np.concatenate(orders).reshape(epochs * per_epoch, batch_size).astype("int32")
+        model = self.build(seed)
+        weights = [np.asarray(v) for v in model.trainable_variables]
+        weights = [tf.constant(w) for w in (weights if start is None else start(weights))]
+        state = [tf.constant(np.asarray(v)) for v in model.non_trainable_variables]
+        if self._last_data[0] is not task:
+            arrays = [getattr(task, name) for name in Task.__dataclass_fields__]
+            self._last_data = (task, [tf.constant(array) for array in arrays])
+        weights, state, losses, measured = self._compiled(
+            weights, state, *self._last_data[1], tf.constant(batches), tf.constant(rates)
+        )
+        losses = losses.numpy()
+        weights = tuple(np.asarray(w) for w in weights)
+        diverged = not (np.all(np.isfinite(losses)) and all(np.all(np.isfinite(w)) for w in weights))
+        measured = [float("nan") if diverged else float(value) for value in measured]
+        epoch_losses = losses.reshape(epochs, per_epoch).mean(axis=1)
+        weights = (*weights, *(np.asarray(s) for s in state))
+        return Run(losses, epoch_losses, *measured, diverged, weights, float(rates[0]), seed)
+
+    def trained_model(self, run):
+        """Return a new Keras model that holds the final weights of ``run``."""
+        model = self.build(run.seed)
+        variables = [*model.trainable_variables, *model.non_trainable_variables]
+        for variable, value in zip(variables, run.weights, strict=True):
+            variable.assign(value)
+        return model
