@@ -40,7 +40,9 @@ def keep_equation_numbers(app, doctree):
     for node in doctree.findall(nodes.math_block):
         label, tag = node.get("label"), TAG.search(node.astext())
         if label and tag is None:
-            logger.warning("equation %r has a label but no \\tag{...} with its number in the chapter", label, location=node)
+            logger.warning(
+                "equation %r has a label but no \\tag{...} with its number in the chapter", label, location=node
+            )
         if label and tag:
             formula = TAG.sub("", node.astext())
             node.children = [nodes.Text(formula)]
