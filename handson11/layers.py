@@ -69,7 +69,7 @@ class BatchNormalization(keras.layers.Layer):
     >>> z = layer(np.array([[1.0], [3.0]], dtype="float32"), training=True)
     >>> np.asarray(z).round(3).tolist()
     [[-1.0], [1.0]]
-    >>> np.asarray(layer.moving_mean).round(3).tolist()
+    >>> np.round(np.asarray(layer.moving_mean, dtype="float64"), 3).tolist()
     [0.2]
     """
 

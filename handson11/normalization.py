@@ -426,6 +426,11 @@ def _check_foldable(layer, bn):
     require(bn.axis % len(rank) == feature, "bn", f"normalize the features of the layer, axis {feature}", bn)
 
 
+def _float64(variable):
+    """Return the value of a Keras variable as a NumPy array of float64, None as None."""
+    return None if variable is None else np.asarray(variable, dtype="float64")
+
+
 def fold_batch_norm(layer, bn):
     r"""Return a new layer that does the work of a linear layer and of the batch norm right behind it (inference).
 
@@ -477,23 +482,17 @@ def fold_batch_norm(layer, bn):
     >>> bool(np.allclose(folded(x), expected, atol=1e-6)), folded.use_bias
     (True, True)
     """
-    from keras import ops
-
     _check_foldable(layer, bn)
-    kernel = ops.convert_to_numpy(layer.kernel).astype("float64")
+    kernel, bias, gamma, beta, mean, variance = (
+        _float64(v) for v in (layer.kernel, layer.bias, bn.gamma, bn.beta, bn.moving_mean, bn.moving_variance)
+    )
     axes = _linear_layers()[type(layer)]
     outputs = tuple(kernel.shape[axis] for axis in axes)
-    mean = ops.convert_to_numpy(bn.moving_mean).astype("float64")
     require(mean.size == np.prod(outputs), "bn", f"have one number for each of the {np.prod(outputs)} outputs", mean)
-    gamma, beta, variance = (
-        None if v is None else ops.convert_to_numpy(v).astype("float64")
-        for v in (bn.gamma, bn.beta, bn.moving_variance)
-    )
     scale, shift = scale_and_shift(mean, variance, gamma, beta, bn.epsilon)
 
     aligned = scale.reshape(outputs + (1,) * (-1 - axes[-1]))
-    bias = 0.0 if layer.bias is None else ops.convert_to_numpy(layer.bias).astype("float64")
     folded = type(layer).from_config({**layer.get_config(), "use_bias": True})
     folded.build_from_config(layer.get_build_config())
-    folded.set_weights([kernel * aligned, bias * scale + shift])
+    folded.set_weights([kernel * aligned, shift if bias is None else bias * scale + shift])
     return folded
