@@ -76,18 +76,13 @@ def dense_stack(
     seeds = _different_seeds(seed)
     layers = [keras.Input((n_inputs,)), *([normalization("batch_norm_input")] if batch_norm_first else [])]
     for number in range(1, depth + 1):
-        layers.append(
-            keras.layers.Dense(
-                width,
-                use_bias=batch_norm != "before",
-                kernel_initializer=_fresh_initializer(kernel_initializer, activation, next(seeds)),
-                name=f"hidden_{number}",
-            )
-        )
-        around = [_activation_layer(activation, f"activation_{number}")]
+        step = [_activation_layer(activation, f"activation_{number}")]
+        initializer = _fresh_initializer(kernel_initializer, step[0], next(seeds))
         if batch_norm is not None:
-            around.insert(0 if batch_norm == "before" else 1, normalization(f"batch_norm_{number}"))
-        layers.extend(around)
+            step.insert(0 if batch_norm == "before" else 1, normalization(f"batch_norm_{number}"))
+        use_bias = batch_norm != "before"
+        dense = keras.layers.Dense(width, use_bias=use_bias, kernel_initializer=initializer, name=f"hidden_{number}")
+        layers += [dense, *step]
     layers.append(keras.layers.Dense(n_outputs, kernel_initializer=named("glorot_uniform", next(seeds)), name="logits"))
     return keras.Sequential(layers)
 
@@ -209,7 +204,7 @@ def _softmax_layer(seeds):
 def _fresh_initializer(pattern, activation, seed):
     """Return an initializer of its own for one layer: the one that suits the activation, or a reseeded copy."""
     if pattern is None:
-        return for_activation(activation() if _makes_a_layer(activation) else activation, seed)
+        return for_activation(activation, seed)
     if pattern in RULES:
         return named(pattern, seed)
     if isinstance(pattern, str):
