@@ -260,8 +260,9 @@ def scale_and_shift(mean, variance, gamma=None, beta=None, epsilon=1e-3):
     if xp is np:
         mean, variance = np.asarray(mean), np.asarray(variance)
         gamma, beta = (None if v is None else np.asarray(v) for v in (gamma, beta))
-    deviation = xp.sqrt(variance + epsilon)
-    scale = 1 / deviation if gamma is None else gamma / deviation
+    scale = 1 / np.sqrt(variance + epsilon) if xp is np else xp.rsqrt(variance + epsilon)
+    if gamma is not None:
+        scale = gamma * scale
     shift = -mean * scale if beta is None else beta - mean * scale
     return scale, shift
 
