@@ -3,8 +3,278 @@
 import keras
 from keras import ops
 
+from handson11 import activations
 from handson11._check import require, require_number
 from handson11.normalization import batch_norm, batch_statistics, moving_average
+
+
+class _ActivationLayer(keras.layers.Layer):
+    """What the activation layers share: they keep the shape and hand masks on."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="handson11")
+class LeakyReLU(_ActivationLayer):
+    r"""Leaky ReLU as a layer: a small fixed slope for negative inputs.
+
+    .. math:: f(z) = z \text{ for } z > 0, \qquad f(z) = \text{negative\_slope} \cdot z \text{ for } z \le 0
+
+    Parameters
+    ----------
+    negative_slope : float, at least 0, default 0.3
+        Slope for negative inputs. Keras' default differs between its layer (0.3) and its function (0.2); so does ours.
+    **kwargs
+        ``name``, ``dtype`` and ``trainable`` of every Keras layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``negative_slope`` is not a finite number or is below 0; TypeError for integer inputs.
+
+    Notes
+    -----
+    Input and output: any shape. Equals ``keras.layers.LeakyReLU`` to 1e-6; the deprecated argument ``alpha`` is not
+    accepted.
+
+    References
+    ----------
+    Maas, Hannun, Ng (2013), Rectifier nonlinearities improve neural network acoustic models, equation (2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> np.asarray(LeakyReLU(negative_slope=0.5)(np.array([-10.0, 0.0, 10.0]))).tolist()
+    [-5.0, 0.0, 10.0]
+    """
+
+    def __init__(self, negative_slope=0.3, **kwargs):
+        super().__init__(**kwargs)
+        rule = "be a finite number >= 0"
+        self.negative_slope = float(require_number("negative_slope", negative_slope, rule, low=0))
+        self.built = True
+
+    def call(self, inputs):
+        return activations.leaky_relu(inputs, self.negative_slope)
+
+    def get_config(self):
+        return {**super().get_config(), "negative_slope": self.negative_slope}
+
+
+@keras.saving.register_keras_serializable(package="handson11")
+class PReLU(_ActivationLayer):
+    r"""Parametric ReLU: the slope for negative inputs is learned, one for each unit.
+
+    .. math::
+
+        f(z_i) = z_i \text{ for } z_i > 0, \qquad f(z_i) = \alpha_i z_i \text{ for } z_i \le 0, \qquad
+        \frac{\partial f}{\partial \alpha_i} = \min(z_i, 0)
+
+    Parameters
+    ----------
+    alpha_initializer : initializer, default "zeros"
+        Start value of the slopes. With zeros the layer starts as ReLU; the paper started at 0.25.
+    alpha_regularizer : regularizer, optional
+        Penalty on the slopes. The paper uses none: weight decay would pull the slopes to 0.
+    alpha_constraint : constraint, optional
+        Projection of the slopes after each update.
+    shared_axes : int or sequence of int, optional
+        Axes along which one slope is shared, counted from 1 (axis 0 is the batch). For images of shape (batch, height,
+        width, channels), ``shared_axes=[1, 2]`` learns one slope for each channel.
+    **kwargs
+        ``name``, ``dtype`` and ``trainable`` of every Keras layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``shared_axes`` are not axes of the input, or the size of an axis that is not shared is unknown; TypeError
+        for integer inputs.
+
+    Notes
+    -----
+    Input and output: any shape with a batch axis. Equals ``keras.layers.PReLU`` to 1e-6, with the same variable
+    ``alpha``. After ``Dense(300)`` it adds 300 parameters.
+
+    References
+    ----------
+    He, Zhang, Ren, Sun (2015), Delving deep into rectifiers, equations (1) and (8).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = PReLU(alpha_initializer=keras.initializers.Constant(0.25))
+    >>> np.asarray(layer(np.array([[-4.0, 2.0]]))).tolist(), layer.count_params()
+    ([[-1.0, 2.0]], 2)
+    """
+
+    def __init__(
+        self,
+        alpha_initializer="zeros",
+        alpha_regularizer=None,
+        alpha_constraint=None,
+        shared_axes=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.alpha_initializer = keras.initializers.get(alpha_initializer)
+        self.alpha_regularizer = keras.regularizers.get(alpha_regularizer)
+        self.alpha_constraint = keras.constraints.get(alpha_constraint)
+        if shared_axes is not None:
+            shared_axes = list(shared_axes) if isinstance(shared_axes, list | tuple) else [shared_axes]
+            whole = all(isinstance(axis, int) and not isinstance(axis, bool) for axis in shared_axes)
+            require(whole, "shared_axes", "be an integer or a sequence of integers", shared_axes, TypeError)
+        self.shared_axes = shared_axes
+
+    def build(self, input_shape):
+        rank = len(input_shape)
+        shared = self.shared_axes or []
+        rule = f"lie between 1 and {rank - 1} for an input with {rank} axes"
+        require(all(1 <= axis < rank for axis in shared), "shared_axes", rule, self.shared_axes)
+        shape = [1 if axis in shared else input_shape[axis] for axis in range(1, rank)]
+        rule = "have a known size on every axis that is not shared"
+        require(None not in shape, "input_shape", rule, tuple(input_shape))
+        self.alpha = self.add_weight(
+            shape=shape,
+            name="alpha",
+            initializer=self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
+        fixed = {axis: input_shape[axis] for axis in range(1, rank) if axis not in shared}
+        self.input_spec = keras.layers.InputSpec(ndim=rank, axes=fixed)
+
+    def call(self, inputs):
+        return activations.prelu(inputs, self.alpha)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "alpha_initializer": keras.initializers.serialize(self.alpha_initializer),
+            "alpha_regularizer": keras.regularizers.serialize(self.alpha_regularizer),
+            "alpha_constraint": keras.constraints.serialize(self.alpha_constraint),
+            "shared_axes": self.shared_axes,
+        }
+
+
+@keras.saving.register_keras_serializable(package="handson11")
+class RReLU(_ActivationLayer):
+    r"""Randomized leaky ReLU: negative inputs are divided by a random number in training, by a fixed one afterwards.
+
+    .. math::
+
+        f(z) = z \text{ for } z > 0, \qquad f(z) = \frac{z}{a} \text{ for } z \le 0, \qquad
+        a \sim \mathcal U(l, u) \text{ in training}, \quad a = \frac{l + u}{2} \text{ afterwards}
+
+    Parameters
+    ----------
+    lower : float, above 0, default 3.0
+        Smallest divisor l.
+    upper : float, at least ``lower``, default 8.0
+        Largest divisor u.
+    seed : int, optional
+        Seed of the draws. Each training call draws one divisor for each element of the input and moves the state of
+        the generator on; the state is saved with the model.
+    **kwargs
+        ``name``, ``dtype`` and ``trainable`` of every Keras layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a bound is not a finite number, ``lower`` is not above 0 or ``upper`` is below ``lower``; TypeError for
+        integer inputs or a seed that is not an integer.
+
+    Notes
+    -----
+    Input and output: any shape. Keras has no such layer. The divisor, not the slope, is uniform here, as in the paper:
+    the test slope is 1/5.5 ≈ 0.18. ``torch.nn.RReLU`` draws the *slope* uniformly from [1/8, 1/3] and tests with its
+    mean, (1/8 + 1/3)/2 ≈ 0.23: the same name for another rule.
+
+    References
+    ----------
+    Xu, Wang, Chen, Li (2015), Empirical evaluation of rectified activations in convolutional network, section 2.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = RReLU(seed=42)
+    >>> np.asarray(layer(np.array([-11.0, 1.0]))).tolist()
+    [-2.0, 1.0]
+    >>> z = np.asarray(layer(-np.ones(1000), training=True))
+    >>> bool(-1 / 3 <= z.min() < z.max() <= -1 / 8)
+    True
+    """
+
+    def __init__(self, lower=3.0, upper=8.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.lower = float(require_number("lower", lower, "be a finite number > 0", low=0, open_low=True))
+        self.upper = float(require_number("upper", upper, f"be a finite number >= lower={self.lower}", low=self.lower))
+        whole = seed is None or (isinstance(seed, int) and not isinstance(seed, bool))
+        require(whole, "seed", "be an integer or None", seed, TypeError)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if not training:
+            return activations.rrelu(inputs, (self.lower + self.upper) / 2)
+        divisor = keras.random.uniform(
+            ops.shape(inputs), self.lower, self.upper, dtype=inputs.dtype, seed=self.seed_generator
+        )
+        return activations.rrelu(inputs, divisor)
+
+    def get_config(self):
+        return {**super().get_config(), "lower": self.lower, "upper": self.upper, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="handson11")
+class ELU(_ActivationLayer):
+    r"""Exponential linear unit as a layer.
+
+    .. math:: f(z) = z \text{ for } z > 0, \qquad f(z) = \alpha\,(e^z - 1) \text{ for } z \le 0
+
+    Parameters
+    ----------
+    alpha : float, at least 0, default 1.0
+        Minus the limit for very negative inputs, and the slope just left of 0.
+    **kwargs
+        ``name``, ``dtype`` and ``trainable`` of every Keras layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``alpha`` is not a finite number or is below 0; TypeError for integer inputs.
+
+    Notes
+    -----
+    Input and output: any shape. Equals ``keras.layers.ELU`` to 1e-6.
+
+    References
+    ----------
+    Clevert, Unterthiner, Hochreiter (2016), Fast and accurate deep network learning by exponential linear units,
+    equation (15).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> np.asarray(ELU(alpha=2.0)(np.array([-1000.0, 0.0, 3.0]))).tolist()
+    [-2.0, 0.0, 3.0]
+    """
+
+    def __init__(self, alpha=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.alpha = float(require_number("alpha", alpha, "be a finite number >= 0", low=0))
+        self.built = True
+
+    def call(self, inputs):
+        return activations.elu(inputs, self.alpha)
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}
 
 
 @keras.saving.register_keras_serializable(package="handson11")
