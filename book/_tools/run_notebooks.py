@@ -1,7 +1,7 @@
 """Run the notebooks of the book top to bottom in fresh kernels and store them in one normal form.
 
-    python book/_tools/run_notebooks.py            every notebook
-    python book/_tools/run_notebooks.py PATH ...   these only
+python book/_tools/run_notebooks.py            every notebook
+python book/_tools/run_notebooks.py PATH ...   these only
 """
 
 import os
@@ -19,7 +19,9 @@ KEPT_CELL_METADATA = {"tags", "mystnb"}
 
 def all_notebooks():
     """Return every notebook of the book in reading order."""
-    found = (path for path in BOOK.rglob("*.ipynb") if not any(part[0] in "._" for part in path.relative_to(BOOK).parts))
+    found = (
+        path for path in BOOK.rglob("*.ipynb") if not any(part[0] in "._" for part in path.relative_to(BOOK).parts)
+    )
     return sorted(found, key=lambda path: (path.parent, path.name != "index.ipynb", path.name))
 
 

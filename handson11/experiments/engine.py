@@ -75,11 +75,12 @@ def make_task(data, n=5000, seed=0, standardize="global", n_validation=2000):
     (100, 784)
     """
     require_number("n", n, f"be between 1 and {len(data.x_train)}", low=1, high=len(data.x_train))
-    require(standardize in ("global", "pixel", "unit", None), "standardize",
-            'be "global", "pixel", "unit" or None', standardize)  # fmt: skip
+    kinds = ("global", "pixel", "unit", None)
+    require(standardize in kinds, "standardize", 'be "global", "pixel", "unit" or None', standardize)
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(data.x_train), size=n, replace=False)
-    chosen_validation = rng.choice(len(data.x_validation), size=min(n_validation, len(data.x_validation)), replace=False)
+    n_validation = min(n_validation, len(data.x_validation))
+    chosen_validation = rng.choice(len(data.x_validation), size=n_validation, replace=False)
     parts = [data.x_train[chosen], data.x_validation[chosen_validation], data.x_test]
     rows = [part.reshape(len(part), -1).astype("float32") for part in parts]
     if standardize in ("global", "pixel"):
@@ -287,14 +288,14 @@ class Trainer:
         require_number("epochs", epochs, "be at least 1", low=1)
         per_epoch = n // batch_size
         rates = np.asarray(learning_rate, dtype="float32")
-        require(rates.shape in ((), (epochs * per_epoch,)), "learning_rate",
-                f"be one number or {epochs * per_epoch} numbers", learning_rate)  # fmt: skip
-        require(bool(np.all(np.isfinite(rates)) and np.all(rates >= 0)), "learning_rate",
-                "be finite and not negative", learning_rate)  # fmt: skip
-        rates = np.broadcast_to(rates, (epochs * per_epoch,))
+        steps = epochs * per_epoch
+        require(rates.shape in ((), (steps,)), "learning_rate", f"be one number or {steps} numbers", learning_rate)
+        usable = bool(np.all(np.isfinite(rates)) and np.all(rates >= 0))
+        require(usable, "learning_rate", "be finite and not negative", learning_rate)
+        rates = np.broadcast_to(rates, (steps,))
         rng = np.random.default_rng([seed, 1])
         orders = [rng.permutation(n)[: per_epoch * batch_size] for _ in range(epochs)]
-        batches = np.concatenate(orders).reshape(epochs * per_epoch, batch_size).astype("int32")
+        batches = np.concatenate(orders).reshape(steps, batch_size).astype("int32")
         model = self.build(seed)
         weights = [np.asarray(v) for v in model.trainable_variables]
         weights = [tf.constant(w) for w in (weights if start is None else start(weights))]

@@ -12,8 +12,14 @@ from handson11._check import require
 
 CLAIMS_FILE = Path(__file__).parents[2] / "book" / "claims.yml"
 LEVELS = ("confirmed", "partly", "refuted")
-_OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-              "==": operator.eq, "!=": operator.ne}  # fmt: skip
+_OPERATORS = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 _CONDITION = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S+)|in\s*\[\s*([^,]+),\s*([^\]]+)\]")
 
 

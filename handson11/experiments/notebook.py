@@ -39,10 +39,12 @@ def _without_docstring(text):
     import ast
 
     node = ast.parse(text).body[0]
-    spans = []
-    for part in ast.walk(node):
-        if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part) and len(part.body) > 1:
-            spans.append((part.body[0].lineno, part.body[1].lineno))
+    documented = [
+        part
+        for part in ast.walk(node)
+        if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part) and len(part.body) > 1
+    ]
+    spans = [(part.body[0].lineno, part.body[1].lineno) for part in documented]
     lines = text.splitlines()
     for first, following in sorted(spans, reverse=True):
         decorators = 0

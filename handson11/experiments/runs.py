@@ -70,8 +70,8 @@ def choose_learning_rate(tuning):
     """
     rates = sorted(tuning)
     finite = [rate for rate in rates if not any(run.diverged for run in tuning[rate])]
-    safe = [rate for rate, above in zip(rates, [*rates[1:], None], strict=True)
-            if rate in finite and (above is None or above in finite)]  # fmt: skip
+    above = dict(zip(rates, rates[1:], strict=False))
+    safe = [rate for rate in finite if above.get(rate, rate) in finite]
     for candidates in (safe, finite):
         if candidates:
             return max(candidates, key=lambda rate: np.mean([run.validation_accuracy for run in tuning[rate]]))
@@ -119,15 +119,15 @@ def compare(arms, task_for_seed, rates, seeds, tuning_seeds=(100, 101), rule="mo
     sizes = {len(grids[name]) for name in arms}
     require(len(sizes) <= 1, "rates", "give every arm the same number of rates", rates)
     require(not set(seeds) & set(tuning_seeds), "seeds", "differ from the tuning seeds", list(seeds))
-    tasks = {seed: task_for_seed(seed) for seed in [*seeds, *(tuning_seeds if max(sizes, default=0) > 1 else ())]} \
-        if arms else {}  # fmt: skip
+    tuned = max(sizes, default=0) > 1
+    tasks = {seed: task_for_seed(seed) for seed in [*seeds, *(tuning_seeds if tuned else ())] if arms}
     result = {}
     with tqdm(total=len(arms), disable=None, unit="arm") as progress:
         for name, arm in arms.items():
             trainer = arm if isinstance(arm, Trainer) else Trainer(arm, rule)
             settings = {"epochs": epochs, "batch_size": batch_size}
             tuning = {}
-            if len(grids[name]) > 1:
+            if tuned:
                 for rate in grids[name]:
                     tuning[rate] = [trainer.run(tasks[s], s, rate, **settings) for s in tuning_seeds]
             rate = choose_learning_rate(tuning) if tuning else grids[name][0]
