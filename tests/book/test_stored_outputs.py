@@ -1,0 +1,67 @@
+"""The comparison of stored outputs with a fresh run: what it lets pass and what it stops."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def rules():
+    spec = importlib.util.spec_from_file_location("book_conftest", ROOT / "book" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("stored", "fresh", "same"),
+    [
+        ("accuracy 0.80 in 5 of 5 runs", "accuracy 0.81 in 5 of 5 runs", True),
+        ("accuracy 0.80", "accuracy 0.59", False),
+        ("0 of 5 diverged", "1 of 5 diverged", False),
+        ("ratio 2.0e-12", "ratio 4.1e-12", True),
+        ("ratio 2.0e-12", "ratio 8.0e-12", False),
+        ("ratio 2.0e-12", "ratio 2.0e-02", False),
+        ("55,000 images", "5,000 images", False),
+        ("the first is better", "the second is better", False),
+        ("layer 1: 0.5", "layer 1: 0.5, layer 2: 0.4", False),
+        ("gain -0.010", "gain 0.005", True),
+        ("gain -0.30", "gain 0.30", False),
+        ("a   0.5", "a 0.5", True),
+        ("'0.50'", "'nan'", False),
+    ],
+)
+def test_measured_numbers(rules, stored, fresh, same):
+    assert (rules.measured_outputs_agree(stored, fresh) is None) == same
+
+
+def _notebook(path, tag, stored, source):
+    cell = nbformat.v4.new_code_cell(source, execution_count=1, metadata={"tags": [tag] if tag else []})
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.parametrize(
+    ("source", "tag", "stored", "passes"),
+    [
+        ("fashion-mnist", "measured", "x 0.81\n", True),
+        ("fashion-mnist", "measured", "x 0.20\n", False),
+        ("fashion-mnist", "fashion-mnist", "x 0.81\n", False),
+        ("stand-in", "fashion-mnist", "x 0.20\n", True),
+        ("stand-in", None, "x 0.81\n", False),
+    ],
+)
+def test_every_kind_of_cell_under_nbval(tmp_path, source, tag, stored, passes):
+    _notebook(tmp_path / "page.ipynb", tag, stored, "print('x 0.80')")
+    conftest = (ROOT / "book" / "conftest.py").read_text()
+    (tmp_path / "conftest.py").write_text(conftest + f"\n\ndef data_source():\n    return {source!r}\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+    done = subprocess.run([*command, "page.ipynb"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == (0 if passes else 1), done.stdout + done.stderr
