@@ -1,0 +1,13 @@
+"""``python -m handson11.datasets``: find or download Fashion-MNIST; exit code 0 if it is at hand, 1 if not."""
+
+import sys
+
+from handson11.datasets import DataNotFoundError, load_fashion_mnist
+
+if __name__ == "__main__":
+    try:
+        load_fashion_mnist("fashion-mnist")
+    except DataNotFoundError as error:
+        print(error)
+        sys.exit(1)
+    print("Fashion-MNIST is at hand and verified.")
