@@ -91,15 +91,20 @@ def softmax_derivative(z, axis=-1):
 
 
 @_of_floats
-def relu(z):
+def relu(z, negative_slope=0.0, max_value=None, threshold=0.0):
     xp = namespace(z)
-    return np.maximum(z, 0) if xp is np else xp.relu(z)
+    if negative_slope == 0 and threshold == 0:
+        result = np.maximum(z, 0) if xp is np else xp.relu(z)
+    else:
+        result = xp.where(z > threshold, z, negative_slope * (z - threshold))
+    return result if max_value is None else xp.minimum(result, max_value)
 
 
 @_of_floats
-def relu_derivative(z):
+def relu_derivative(z, negative_slope=0.0, max_value=None, threshold=0.0):
     xp = namespace(z)
-    return xp.where(z > 0, xp.ones_like(z), 0)
+    slope = xp.where(z > threshold, xp.ones_like(z), negative_slope)
+    return slope if max_value is None else xp.where(z > max_value, 0, slope)
 
 
 @_of_floats

@@ -14,6 +14,7 @@ class _ActivationLayer(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
+        self.built = type(self).build is keras.layers.Layer.build  # without weights there is nothing to build
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -57,7 +58,6 @@ class LeakyReLU(_ActivationLayer):
         super().__init__(**kwargs)
         rule = "be a finite number >= 0"
         self.negative_slope = float(require_number("negative_slope", negative_slope, rule, low=0))
-        self.built = True
 
     def call(self, inputs):
         return activations.leaky_relu(inputs, self.negative_slope)
@@ -217,7 +217,6 @@ class RReLU(_ActivationLayer):
         require(whole, "seed", "be an integer or None", seed, TypeError)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.built = True
 
     def call(self, inputs, training=False):
         if not training:
@@ -268,7 +267,6 @@ class ELU(_ActivationLayer):
     def __init__(self, alpha=1.0, **kwargs):
         super().__init__(**kwargs)
         self.alpha = float(require_number("alpha", alpha, "be a finite number >= 0", low=0))
-        self.built = True
 
     def call(self, inputs):
         return activations.elu(inputs, self.alpha)
