@@ -1,0 +1,478 @@
+"""The errata of the notes, row by row: what the notes say fails, what the page says instead holds.
+
+Nearly everything here is computed with Keras, TensorFlow, NumPy and SciPy alone, so that an error of the package cannot
+prove an error of the notes. The last tests make sure that every row of the page names a check which exists.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.integrate import quad
+from scipy.optimize import linprog
+
+from handson11.layers import RReLU
+from handson11.normalization import fold_batch_norm
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
+PAGE = BOOK / "reference" / "errata.md"
+SECTION = BOOK / "11_1_unstable_gradients"
+PAGES = {
+    "11": BOOK / "introduction.md",
+    "11.1": SECTION / "index.ipynb",
+    "11.1.1": SECTION / "1_initialization.ipynb",
+    "11.1.2": SECTION / "2_activations.ipynb",
+    "11.1.3": SECTION / "3_batch_normalization.ipynb",
+    "11.1.4": SECTION / "4_gradient_clipping.ipynb",
+}
+EXPECTED_ROWS = {f"ERR-{n:02d}" for n in [*range(1, 24), 32, 34, 57, 61, 62, 65, 66, 67, 70, 72, 75, 76]}
+
+
+def page_text(number):
+    """Return the Markdown and the code of a page as one text."""
+    path = PAGES[number]
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return "\n\n".join("".join(cell["source"]) for cell in notebook["cells"])
+
+
+def has_verdict(claim, number):
+    """Return whether a page calls ``verdict`` for a claim."""
+    return bool(re.search(rf"verdict\(\s*[\"']{claim}[\"']", page_text(number)))
+
+
+def logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def kernel_gradients_of_a_logistic_stack(weight_std, depth=20, width=100, n=200, seed=0):
+    """Return (kernel gradients per layer, all pre-activations) of a plain NumPy network with one logistic output."""
+    generator = np.random.default_rng(seed)
+    activations, sums, weights = [generator.normal(size=(n, width))], [], []
+    for _ in range(depth):
+        weights.append(generator.normal(scale=weight_std, size=(width, width)))
+        sums.append(activations[-1] @ weights[-1])
+        activations.append(logistic(sums[-1]))
+    delta, gradients = generator.normal(size=(n, width)), []
+    for layer in reversed(range(depth)):
+        delta = delta * logistic(sums[layer]) * (1 - logistic(sums[layer]))
+        gradients.append(activations[layer].T @ delta)
+        delta = delta @ weights[layer].T
+    return gradients[::-1], np.array(sums)
+
+
+def rms(x):
+    return float(np.sqrt(np.mean(np.square(x))))
+
+
+# 11 and 11.1
+
+
+def test_err_01_the_page_states_both_conventions_and_fixes_one():
+    text = page_text("11")
+    assert "three hidden layers" in text
+    assert "about ten" in text
+    assert "This course keeps to the first" in text
+
+
+def test_err_02_the_order_of_events():
+    references = (BOOK / "references.bib").read_text(encoding="utf-8")
+
+    def year(key):
+        return int(re.search(rf"@\w+{{{key},.*?year\s*=\s*{{(\d+)}}", references, re.S).group(1))
+
+    assert year("hinton2006") < min(year("glorot2010"), year("nair2010"), year("he2015"))
+    assert year("minsky1969") + 20 < min(year("hochreiter1991"), year("bengio1994"))
+
+
+def test_err_03_unsaturated_units_vanish_and_saturated_ones_hardly():
+    for seed in range(5):
+        calm, z = kernel_gradients_of_a_logistic_stack(weight_std=0.1, seed=seed)  # Glorot: 1 / sqrt(fan_avg)
+        assert np.abs(z).max() < 5  # nowhere near saturation
+        ratio = rms(calm[0]) / rms(calm[-1])
+        assert 0.25**19 / 20 < ratio < 0.25**19 * 20
+        strong, z = kernel_gradients_of_a_logistic_stack(weight_std=1.0, seed=seed)
+        assert np.mean(np.abs(z[1:]) > 4) > 0.2  # many units in the flat part
+        assert rms(strong[0]) / rms(strong[-1]) > 1e-2
+
+
+def test_err_04_vanishing_and_loss_are_two_korean_words():
+    glossary = (BOOK / "reference" / "glossary.md").read_text(encoding="utf-8")
+    assert "그레이디언트 소실" in glossary
+    assert "손실 함수" in glossary
+    assert "그레이디언트 손실" not in glossary
+
+
+# 11.1.1
+
+
+def test_err_05_fan_out_counts_the_outputs_of_the_layer():
+    layer = keras.layers.Dense(400, kernel_initializer=keras.initializers.VarianceScaling(1.0, "fan_out", "normal", 7))
+    layer.build((None, 800))
+    assert layer.kernel.shape == (800, 400)
+    assert np.var(layer.kernel.numpy()) == pytest.approx(1 / 400, rel=0.02)
+
+
+def test_err_06_fan_avg_and_fan_out_are_different_modes():
+    shape, largest = (800, 400), {}
+    for mode in ("fan_avg", "fan_out"):
+        rule = keras.initializers.VarianceScaling(2.0, mode, "uniform", seed=7)
+        largest[mode] = float(np.abs(rule(shape)).max())
+    assert largest["fan_avg"] == pytest.approx(np.sqrt(6 / 600), rel=1e-3)
+    assert largest["fan_out"] == pytest.approx(np.sqrt(6 / 400), rel=1e-3)
+
+
+def test_err_07_the_quoted_name_is_rejected_and_the_object_is_accepted():
+    he_avg_init = keras.initializers.VarianceScaling(scale=2.0, mode="fan_avg", distribution="uniform")
+    with pytest.raises(ValueError, match="Could not interpret initializer identifier: he_avg_init"):
+        keras.layers.Dense(10, activation="sigmoid", kernel_initializer="he_avg_init")
+    layer = keras.layers.Dense(10, activation="relu", kernel_initializer=he_avg_init)
+    assert layer(np.ones((2, 5), "float32")).shape == (2, 10)
+
+
+def test_err_08_both_variances_are_kept_only_if_the_fans_are_equal():
+    generator = np.random.default_rng(0)
+    for fan_in, fan_out in [(600, 600), (800, 200)]:
+        weights = generator.normal(scale=np.sqrt(2 / (fan_in + fan_out)), size=(fan_in, fan_out))  # Glorot
+        forward = np.var(generator.normal(size=(2000, fan_in)) @ weights)
+        backward = np.var(generator.normal(size=(2000, fan_out)) @ weights.T)
+        assert forward == pytest.approx(2 * fan_in / (fan_in + fan_out), rel=0.05)
+        assert backward == pytest.approx(2 * fan_out / (fan_in + fan_out), rel=0.05)
+    z = tf.constant([0.0])
+    for function, slope in [(keras.activations.tanh, 1.0), (keras.activations.sigmoid, 0.25)]:
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            y = function(z)
+        assert float(tape.gradient(y, z)[0]) == pytest.approx(slope)
+
+
+# 11.1.2
+
+
+def test_err_09_the_default_slopes_of_leaky_relu():
+    x = np.array([-1.0], "float32")
+    assert float(keras.layers.LeakyReLU()(x)[0]) == pytest.approx(-0.3)
+    assert float(keras.activations.leaky_relu(x)[0]) == pytest.approx(-0.2)
+    assert float(tf.nn.leaky_relu(x)[0]) == pytest.approx(-0.2)
+    assert float(keras.layers.Activation("leaky_relu")(x)[0]) == pytest.approx(-0.2)
+
+
+def test_err_10_the_slope_of_xu_is_one_over_five_and_a_half():
+    slope = 1 / 5.5
+    assert slope == pytest.approx(0.1818, abs=5e-5)
+    assert slope > 10 * 0.01
+    assert has_verdict("CL-11", "11.1.2")
+
+
+def test_err_11_elu_tends_to_minus_alpha():
+    for alpha in (0.5, 1.0, 2.0):
+        assert float(keras.activations.elu(np.array([-20.0], "float32"), alpha)[0]) == pytest.approx(-alpha, rel=1e-6)
+
+
+def test_err_12_speed_is_measured_and_not_asserted():
+    assert has_verdict("CL-20", "11.1.2")
+
+
+def test_err_13_three_averages_of_a_random_slope():
+    assert quad(lambda a: 1 / a / 5, 3, 8)[0] == pytest.approx(0.1962, abs=5e-5)  # mean of the slope 1/a
+    assert np.mean([1 / 8, 1 / 3]) == pytest.approx(0.2292, abs=5e-5)  # mean of a uniform slope
+    layer = RReLU()
+    assert float(layer(np.array([[-5.5]], "float32"), training=False)[0, 0]) == pytest.approx(-1.0)  # slope 1/5.5
+
+
+def test_err_14_elu_bends_at_zero():
+    def first_and_second(z):
+        z = tf.constant(z, "float64")
+        with tf.GradientTape() as outer:
+            outer.watch(z)
+            with tf.GradientTape() as inner:
+                inner.watch(z)
+                y = tf.nn.elu(z)
+            slope = inner.gradient(y, z)
+        return float(slope), float(outer.gradient(slope, z, unconnected_gradients="zero"))
+
+    left, right = first_and_second(-1e-9), first_and_second(1e-9)
+    assert left[0] == pytest.approx(right[0], abs=1e-8)  # the slope is continuous
+    assert left[1] == pytest.approx(1.0, abs=1e-8)  # the second derivative jumps
+    assert right[1] == 0.0
+
+
+def selu_stack_std(skip, depth=50, width=200, seed=0):
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(300, width)).astype("float32")
+    for _ in range(depth):
+        z = x @ generator.normal(scale=width**-0.5, size=(width, width)).astype("float32")
+        y = keras.ops.convert_to_numpy(keras.activations.selu(z))
+        x = x + y if skip else y
+    return float(np.std(x))
+
+
+def test_err_15_selu_keeps_a_plain_dense_stack_and_not_one_with_skip_connections():
+    assert 0.8 < selu_stack_std(skip=False) < 1.2
+    assert selu_stack_std(skip=True) > 1e3
+
+
+def test_err_16_the_ranking_is_measured_and_not_asserted():
+    assert has_verdict("CL-10", "11.1.2")
+
+
+def test_err_57_relu_and_leaky_relu_are_not_linear():
+    for function in (keras.activations.relu, keras.activations.leaky_relu):
+        one, minus_one, zero = (float(value) for value in function(np.array([1.0, -1.0, 0.0], "float32")))
+        assert one + minus_one != pytest.approx(zero)  # a linear function would give f(1) + f(-1) = f(0)
+
+
+def test_err_66_the_maximum_form_needs_a_slope_of_at_most_one():
+    x = np.array([-1.0], "float32")
+    for slope in (0.0, 0.2, 1.0):
+        assert float(keras.layers.LeakyReLU(negative_slope=slope)(x)[0]) == pytest.approx(max(-slope, -1.0))
+    assert float(keras.layers.LeakyReLU(negative_slope=2.0)(x)[0]) == pytest.approx(-2.0)
+    assert max(2.0 * -1.0, -1.0) == -1.0
+
+
+def test_err_67_a_negative_sum_on_one_instance_does_not_kill_a_unit():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(1000, 100))
+    z = x @ generator.normal(scale=np.sqrt(2 / 100), size=(100, 100))
+    assert np.mean(z < 0) == pytest.approx(0.5, abs=0.03)  # half of all sums are negative …
+    assert not np.any(np.all(z <= 0, axis=0))  # … and no unit is dead
+    killed = z - 100.0  # a huge negative bias
+    assert np.all(np.all(killed <= 0, axis=0))
+    with tf.GradientTape() as tape:
+        bias = tf.Variable(tf.fill([100], -100.0))
+        tape.watch(bias)
+        y = tf.nn.relu(tf.constant(z, "float32") + bias)
+    assert float(tf.reduce_max(tf.abs(tape.gradient(y, bias)))) == 0.0
+
+
+def test_err_70_the_listing_fails_three_times_before_it_runs():
+    def listing(first, second):
+        return (
+            "keras.models.Sequential([\n    [...]" + first + "\n"
+            "    keras.layers.Dense(10, kernel_initializer='he_normal'),\n"
+            "    keras.layers.LeakyReLU(negative_slope=0.2)" + second + "\n    [...]\n])"
+        )
+
+    with pytest.raises(SyntaxError):
+        compile(listing("", ""), "listing", "eval")
+    with pytest.raises(TypeError, match="not subscriptable"):
+        eval(listing(",", ""), {"keras": keras})
+    with pytest.raises(ValueError, match=r"Only instances of `?keras\.Layer`? can be added"):
+        eval(listing(",", ","), {"keras": keras})
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            keras.layers.Dense(10, kernel_initializer="he_normal"),
+            keras.layers.LeakyReLU(negative_slope=0.2),
+        ]
+    )
+    assert model.output_shape == (None, 10)
+
+
+# 11.1.3
+
+
+def test_err_17_parameters_of_the_first_batch_normalization():
+    layer = keras.layers.BatchNormalization()
+    layer.build((None, 784))
+    assert layer.count_params() == 784 * 4 == 3136
+
+
+def test_err_18_two_vectors_are_learned_and_two_are_estimated():
+    layer = keras.layers.BatchNormalization(momentum=0.9)
+    x = np.array([[1.0], [2.0], [3.0], [6.0]], "float32")  # mean 3, variance 3.5
+    y = keras.ops.convert_to_numpy(layer(x, training=True))
+    assert [weight.name for weight in layer.trainable_weights] == ["gamma", "beta"]
+    assert [weight.name for weight in layer.non_trainable_weights] == ["moving_mean", "moving_variance"]
+    assert float(layer.moving_variance.numpy()[0]) == pytest.approx(0.9 * 1 + 0.1 * 3.5)  # not 0.1 * sqrt(3.5)
+    np.testing.assert_allclose(y[:, 0], (x[:, 0] - 3) / np.sqrt(3.5 + 1e-3), rtol=1e-5)  # epsilon inside the root
+
+
+def test_err_19_the_page_keeps_batch_and_shift_apart():
+    text = page_text("11.1.3")
+    assert r"\mathcal{B}" in text or r"\mathcal B" in text
+    assert r"\mu_\beta" not in text
+    assert r"m_\beta" not in text
+
+
+def test_err_20_the_cost_at_inference_can_be_folded_away():
+    generator = np.random.default_rng(0)
+    dense, bn = keras.layers.Dense(4, use_bias=False), keras.layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((6,)), dense, bn])
+    bn.set_weights([generator.uniform(0.5, 2.0, size=4).astype("float32") for _ in range(4)])
+    x = generator.normal(size=(50, 6)).astype("float32")
+    folded = fold_batch_norm(dense, bn)
+    np.testing.assert_allclose(folded(x), model(x, training=False), atol=1e-5)
+
+
+def test_err_21_after_scale_and_shift_the_output_is_not_standardised():
+    layer = keras.layers.BatchNormalization(epsilon=1e-6)
+    layer.build((None, 1))
+    layer.set_weights([np.array([value], "float32") for value in (3.0, 2.0, 0.0, 1.0)])  # gamma, beta, mean, variance
+    x = np.random.default_rng(0).normal(5.0, 7.0, size=(500, 1)).astype("float32")
+    y = keras.ops.convert_to_numpy(layer(x, training=True))
+    assert y.mean() == pytest.approx(2.0, abs=1e-4)
+    assert y.std() == pytest.approx(3.0, rel=1e-4)
+
+
+def test_err_65_two_different_momentums():
+    bn = keras.layers.BatchNormalization(momentum=0.9)
+    for _ in range(2):
+        bn(np.full((8, 1), 5.0, "float32"), training=True)
+    assert float(bn.moving_mean.numpy()[0]) == pytest.approx((1 - 0.9**2) * 5.0)  # an average: never above 5
+    weight = keras.Variable(np.zeros(1, "float32"))
+    optimizer = keras.optimizers.SGD(learning_rate=1.0, momentum=0.9)
+    optimizer.build([weight])
+    for _ in range(2):
+        optimizer.apply([keras.ops.convert_to_tensor(np.array([5.0], "float32"))])
+    assert float(weight.numpy()[0]) == pytest.approx(
+        -(5.0 + 1.9 * 5.0)
+    )  # a sum: the second step is 1.9 times the first
+
+
+def test_err_72_batch_normalization_first_is_only_batch_wise_standardisation():
+    generator = np.random.default_rng(0)
+    x = generator.normal(10.0, 4.0, size=(5000, 1)).astype("float32")
+    standardised = (x - x.mean()) / x.std()
+    layer = keras.layers.BatchNormalization(epsilon=1e-6)
+    small = keras.ops.convert_to_numpy(layer(x[:8], training=True))
+    assert np.abs(small - standardised[:8]).max() > 0.1  # a batch of 8 has its own mean
+    whole = keras.ops.convert_to_numpy(layer(x, training=True))
+    np.testing.assert_allclose(whole, standardised, atol=1e-4)
+
+
+def test_err_76_he_initialization_eases_the_problem_and_does_not_end_it():
+    def log_gain(depth, seed, width=50):
+        generator = np.random.default_rng(seed)
+        x = generator.normal(size=(1, width))
+        start = rms(x)
+        for _ in range(depth):
+            x = np.maximum(0, x @ generator.normal(scale=np.sqrt(2 / width), size=(width, width)))
+        return np.log(rms(x) / start)
+
+    shallow, deep = (np.std([log_gain(depth, seed) for seed in range(60)]) for depth in (4, 64))
+    assert deep > 2 * shallow  # theory: the spread grows like the square root of the depth, so 4 times
+
+
+# 11.1.4
+
+
+def step_of(gradients, **clipping):
+    """Return the updates that Keras' plain descent makes, one for each gradient, times minus one."""
+    weights = [keras.Variable(np.zeros_like(g)) for g in gradients]
+    optimizer = keras.optimizers.SGD(learning_rate=1.0, **clipping)
+    optimizer.build(weights)
+    optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients])
+    return [-weight.numpy() for weight in weights]
+
+
+def test_err_22_by_value_turns_the_gradient_and_by_norm_keeps_it():
+    g = np.array([0.9, 100.0], "float32")
+    by_value, by_norm = step_of([g], clipvalue=1.0)[0], step_of([g], clipnorm=1.0)[0]
+    np.testing.assert_allclose(by_value, [0.9, 1.0])
+    assert np.degrees(np.arctan2(100, 0.9) - np.arctan2(*by_value[::-1])) == pytest.approx(41.5, abs=0.05)
+    np.testing.assert_allclose(by_norm, g / np.linalg.norm(g.astype("float64")), rtol=1e-6)
+    two = [g, np.array([3.0], "float32")]
+    length = np.sqrt(0.9**2 + 100**2 + 3**2)
+    assert step_of(two, clipnorm=1.0)[1][0] == pytest.approx(1.0)  # its own norm: the whole gradient turns
+    assert step_of(two, global_clipnorm=1.0)[1][0] == pytest.approx(3 / length, rel=1e-5)
+
+
+def test_err_23_the_name_is_missing_and_only_one_limit_is_allowed():
+    with pytest.raises(AttributeError, match="SGD"):
+        tf.keras.SGD(clipvalue=1.0)
+    for pair in [{"clipvalue", "clipnorm"}, {"clipvalue", "global_clipnorm"}, {"clipnorm", "global_clipnorm"}]:
+        with pytest.raises(ValueError, match="Only one of"):
+            keras.optimizers.SGD(learning_rate=0.01, **dict.fromkeys(pair, 1.0))
+    assert keras.optimizers.SGD(learning_rate=0.01, clipvalue=1.0).clipvalue == 1.0
+
+
+# In all sections
+
+
+def test_err_32_old_argument_names():
+    with pytest.warns(UserWarning, match="Argument `alpha` is deprecated"):
+        keras.layers.LeakyReLU(alpha=0.2)
+    with pytest.warns(UserWarning, match="Do not pass an `input_shape`"):
+        keras.layers.Flatten(input_shape=[28, 28])
+    with pytest.raises(ValueError, match="lr"):
+        keras.optimizers.SGD(lr=0.001)
+
+
+def test_err_34_which_seed_makes_weights_repeatable():
+    def first_weight(set_seed):
+        set_seed(42)
+        layer = keras.layers.Dense(3)
+        layer.build((None, 3))
+        return layer.kernel.numpy()
+
+    assert not np.array_equal(first_weight(tf.random.set_seed), first_weight(tf.random.set_seed))
+    assert np.array_equal(first_weight(keras.utils.set_random_seed), first_weight(keras.utils.set_random_seed))
+
+
+def test_err_61_no_page_repeats_the_misspelt_names():
+    misspelt = ["글로로", "르쿰", "그래디언트", "LeakyReLu", "Variance Scaling"]
+    for path in [*BOOK.rglob("*.md"), *BOOK.rglob("*.ipynb")]:
+        if path == PAGE or "_build" in path.parts or ".ipynb_checkpoints" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not [word for word in misspelt if word in text], path
+    assert hasattr(keras.layers, "LeakyReLU")
+    assert not hasattr(keras.layers, "LeakyReLu")
+    assert hasattr(keras.initializers, "VarianceScaling")
+
+
+def test_err_62_the_glossary_keeps_saturation_and_convergence_apart():
+    glossary = (BOOK / "reference" / "glossary.md").read_text(encoding="utf-8")
+    for word in ("수렴 (활성화 함수)", "수렴 (훈련)", "수렴하지 않는 활성화 함수", "포화"):
+        assert word in glossary
+
+
+def test_err_75_xor_is_a_limit_of_one_layer_only():
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
+    xor = np.array([-1, 1, 1, -1])
+    with_bias = np.hstack([x, np.ones((4, 1))])
+
+    def separable(target):  # is there a w with target * (w·x + b) >= 1 for every row?
+        answer = linprog(np.zeros(3), -target[:, None] * with_bias, -np.ones(4), bounds=[(None, None)] * 3)
+        return answer.success
+
+    assert not separable(xor)
+    assert separable(np.array([-1, 1, 1, 1]))  # OR, for control
+    hidden = np.maximum(0, x @ np.array([[1, 1], [1, 1]]) + np.array([0, -1]))  # two ReLU units
+    np.testing.assert_array_equal(np.sign(2 * (hidden @ np.array([1, -2])) - 1), xor)
+
+
+# The page
+
+
+def rows():
+    """Return the page's rows: identifier → text up to the next row."""
+    parts = re.split(r"^### (ERR-\d\d)", PAGE.read_text(encoding="utf-8"), flags=re.M)
+    return dict(zip(parts[1::2], (part.split("\n## ")[0] for part in parts[2::2]), strict=True))
+
+
+def test_every_row_of_the_introduction_and_of_11_1_is_on_the_page():
+    assert set(rows()) == EXPECTED_ROWS
+
+
+@pytest.mark.parametrize("row", sorted(EXPECTED_ROWS))
+def test_every_row_is_complete_and_names_a_check_that_exists(row):
+    text = rows()[row]
+    for part in ("**The notes say**", "**Correct**", "**Authority**", "**Shown on**", "**Check**"):
+        assert text.count(part) == 1, part
+    assert re.search(r"\((A|B|C|D|E)(, (A|B|C|D|E))*\)", text), "which note"
+    assert re.search(r"\{bdg-\w+\}`(wrong|contradiction|imprecise|does not run|spelling)`", text), "severity"
+    named = re.findall(r"`(test_err_\w+)`", text)
+    assert named, "no test is named"
+    for name in named:
+        assert name in globals(), name
+        assert name.startswith("test_" + row.lower().replace("-", "_")), name
+    for claim in re.findall(r"(CL-\d\d)", text):
+        assert any(claim in page_text(number) for number in PAGES), claim
