@@ -92,13 +92,19 @@ def compute_fans(shape, input_axes=None, output_axes=None):
         input_axes,
     )
     if input_axes is not None:
-        return math.prod(shape[axis] for axis in input_axes), math.prod(shape[axis] for axis in output_axes)
+        return _product(shape, "input_axes", input_axes), _product(shape, "output_axes", output_axes)
     if len(shape) < 2:
         fan = int(shape[0]) if shape else 1
         return fan, fan
     *filter_size, inputs, outputs = (int(size) for size in shape)
     receptive = math.prod(filter_size)
     return receptive * inputs, receptive * outputs
+
+
+def _product(shape, name, axes):
+    known = all(isinstance(axis, numbers.Integral) and -len(shape) <= axis < len(shape) for axis in axes)
+    require(known, name, f"hold axes of a kernel of {len(shape)} dimensions", axes)
+    return math.prod(int(shape[axis]) for axis in axes)
 
 
 def variance(shape, scale=1.0, mode="fan_in", input_axes=None, output_axes=None):
@@ -319,7 +325,7 @@ def sample(shape, scale=1.0, mode="fan_in", distribution="truncated_normal", see
 
 
 @keras.saving.register_keras_serializable(package="handson11")
-class VarianceScaling(keras.initializers.Initializer):
+class VarianceScaling(keras.initializers.VarianceScaling):
     r"""Draw weights whose variance is a scale divided by a fan of the layer.
 
     .. math::
@@ -348,7 +354,9 @@ class VarianceScaling(keras.initializers.Initializer):
 
     Notes
     -----
-    Equals ``keras.initializers.VarianceScaling``: with the same seed the weights are the same.
+    Equals ``keras.initializers.VarianceScaling``: with the same seed the weights are the same. Everything is computed
+    here; Keras' class is the parent only because layers such as ``keras.layers.MultiHeadAttention`` look for it to
+    tell an initializer which axes of a kernel are inputs.
 
     References
     ----------

@@ -8,6 +8,7 @@ import numpy as np
 
 from handson11._check import describe, require, require_choice, require_number
 from handson11.initializers import RULES, for_activation, named
+from handson11.layers import BatchNormalization, PReLU
 
 
 def dense_stack(
@@ -32,7 +33,7 @@ def dense_stack(
         Units in each of them.
     activation : str, None, function or layer factory, default "relu"
         A name Keras knows, a function of one tensor, or something that makes a layer when it is called without
-        arguments (``keras.layers.PReLU``, ``lambda: keras.layers.LeakyReLU(negative_slope=0.2)``).
+        arguments (``PReLU``, ``lambda: LeakyReLU(negative_slope=0.2)``).
     kernel_initializer : str or keras.initializers.Initializer, optional
         For the hidden layers. Default: what suits the activation (`handson11.initializers.for_activation`). An object
         is only a pattern: every layer gets its own copy with its own seed. The output layer always gets Glorot's.
@@ -71,7 +72,7 @@ def dense_stack(
     require_number("batch_norm_momentum", batch_norm_momentum, "be in [0, 1)", low=0, high=1, open_high=True)
 
     def normalization(name):
-        return keras.layers.BatchNormalization(momentum=batch_norm_momentum, name=name)
+        return BatchNormalization(momentum=batch_norm_momentum, name=name)
 
     seeds = _different_seeds(seed)
     layers = [keras.Input((n_inputs,)), *([normalization("batch_norm_input")] if batch_norm_first else [])]
@@ -110,12 +111,12 @@ def bn_mlp(before_activation=False, seed=None):
     """
     require(isinstance(before_activation, bool), "before_activation", "be True or False", before_activation, TypeError)
     seeds = _different_seeds(seed)
-    layers = [keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.BatchNormalization()]
+    layers = [keras.Input((28, 28)), keras.layers.Flatten(), BatchNormalization()]
     for width in (300, 100):
         dense = keras.layers.Dense(
             width, use_bias=not before_activation, kernel_initializer=named("he_normal", next(seeds))
         )
-        elu, normalization = keras.layers.Activation("elu"), keras.layers.BatchNormalization()
+        elu, normalization = keras.layers.Activation("elu"), BatchNormalization()
         layers += [dense, normalization, elu] if before_activation else [dense, elu, normalization]
     return keras.Sequential([*layers, _softmax_layer(seeds)])
 
@@ -143,7 +144,7 @@ def prelu_mlp(seed=None):
     for width in (300, 100):
         layers += [
             keras.layers.Dense(width, kernel_initializer=named("he_normal", next(seeds))),
-            keras.layers.PReLU(),
+            PReLU(),
         ]
     return keras.Sequential([*layers, _softmax_layer(seeds)])
 
@@ -236,6 +237,8 @@ def _activation_layer(activation, name):
             "`activation` must be a name, a function or something that makes a new layer at each call, not one layer "
             f"for all. Received: activation={describe(activation)}"
         )
+    if isinstance(activation, str):
+        require(hasattr(keras.activations, activation), "activation", "be the name of a Keras activation", activation)
     if not _makes_a_layer(activation):
         return keras.layers.Activation(activation, name=name)
     layer = activation()
