@@ -102,7 +102,7 @@ class PReLU(_ActivationLayer):
 
     References
     ----------
-    He, Zhang, Ren, Sun (2015), Delving deep into rectifiers, equations (1) and (8).
+    He, Zhang, Ren, Sun (2015), Delving deep into rectifiers, equations (1) and (3).
 
     Examples
     --------
