@@ -11,6 +11,7 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 TAG = re.compile(r"\s*\\tag\{([^}]*)\}")
+VERDICT = re.compile(r"CL-\d+ (confirmed|partly|refuted|open|not judged)\b")
 
 
 def mathjax_folder():
@@ -51,6 +52,18 @@ def keep_equation_numbers(app, doctree):
             equations[label] = (node["docname"], tag.group(1))
 
 
+def mark_verdicts(app, doctree):
+    """Give outputs that consist of verdict lines ("CL-07 confirmed: ...") a class, which the style sheet draws."""
+    for node in doctree.findall(nodes.literal_block):
+        if "output" in node["classes"]:
+            lines = node.astext().strip().splitlines()
+            found = [VERDICT.match(line) for line in lines]
+            if lines and all(found):
+                kinds = {match.group(1).split()[0] for match in found}
+                kind = kinds.pop() if len(kinds) == 1 else "mixed"
+                node["classes"] += ["verdict", f"verdict-{kind}"]
+
+
 def buttons_need_an_address(app, config):
     """Show the buttons that lead to the repository when, and only when, ``repository: url:`` names it."""
     options = config.html_theme_options
@@ -65,4 +78,5 @@ def setup(app):
     app.connect("config-inited", buttons_need_an_address)
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", keep_equation_numbers)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    app.connect("doctree-read", mark_verdicts)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
