@@ -41,6 +41,7 @@ ROLE = {
     "normal_0.01": _look("orange", _DASH_DOT, "P"),
     "normal_1": _look("maroon", _DOTTED, "D"),
     "custom_scale": _look("purple", "-", "X"),
+    "custom_scale_centred": _look("purple", _SHORT_DASH, "o"),
     # activations
     "identity": _look("ink"),
     "gelu": _look("ink", _SHORT_DASH, "X"),
@@ -61,6 +62,9 @@ ROLE = {
     "validation": _look("orange", _SHORT_DASH, "P"),
     "batch_norm": _look("green", "-", "s"),
     "no_remedy": _look("maroon", _DOTTED, "D"),
+    "momentum_0.9": _look("blue", "-", "^"),
+    "momentum_0.99": _look("green", _SHORT_DASH, "s"),
+    "momentum_0.999": _look("orange", _DASH_DOT, "P"),
     "clip_value": _look("orange", _DASH_DOT, "P"),
     "clip_norm": _look("blue", "-", "^"),
     "clip_global_norm": _look("teal", _LONG_DASH, "v"),
@@ -152,3 +156,420 @@ def decade_ticks(axis):
     axis.set_major_locator(mpl.ticker.LogLocator(base=10, numticks=9))
     axis.set_minor_formatter(mpl.ticker.NullFormatter())
     return axis
+
+
+def saturation_curve(z, value, slope, threshold=5.0):
+    """Draw the logistic function, four times its slope, the tangent at 0 and the two flat regions beyond ``threshold``.
+
+    Parameters
+    ----------
+    z, value, slope : array of shape (n,)
+        Inputs, function values and derivatives.
+    threshold : float, default 5.0
+        Where the shaded regions begin.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, axes = panels(size=(5.4, 3.4))
+    for low, high in ((z[0], -threshold), (threshold, z[-1])):
+        axes.axvspan(low, high, color=BAD_REGION, lw=0)
+    near = np.abs(z) <= 2.2
+    axes.plot(z[near], 0.5 + z[near] / 4, **ROLE["theory"])
+    axes.plot(z, value, **{**ROLE["sigmoid"], "linestyle": "-", "marker": None})
+    axes.plot(z, 4 * slope, **{**ROLE["validation"], "marker": None})
+    label_line(axes, 2.2, 1.05, "tangent 1/2 + z/4", "theory", fontweight="normal")
+    label_line(axes, 2.9, 0.86, r"$\sigma(z)$", "sigmoid")
+    label_line(axes, 2.2, 0.42, r"$4\,\sigma'(z)$", "validation")
+    for middle in (-threshold, threshold):
+        x = middle + np.sign(middle) * (z[-1] - threshold) / 2
+        axes.text(x, 0.5, "flat", ha="center", color=PALETTE["maroon"], fontsize=9)
+    axes.set(xlabel="weighted sum z", ylim=(-0.08, 1.15), xlim=(z[0], z[-1]))
+    return axes
+
+
+def by_layer(axes, curves, labels, ylabel=None, theory=None, theory_label=None):
+    """Draw one quantity against the layer number on a log axis, one labelled line per role, with an optional theory.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    curves : dict of role → array of shape (layers,) or (seeds, layers)
+    labels : dict of role → (text, layer at which it stands, factor on the height of the line there)
+    ylabel : str, optional
+    theory : array of shape (layers,), optional
+        Drawn as a thin dashed line.
+    theory_label : tuple, optional
+        Its (text, layer, factor).
+
+    Returns
+    -------
+    matplotlib Axes
+        The same axes.
+    """
+    n_layers = np.shape(next(iter(curves.values())))[-1]
+    layers = np.arange(1, n_layers + 1)
+    lines(axes, layers, curves, label=False)
+    if theory is not None:
+        axes.plot(layers, theory, **ROLE["theory"])
+        text, layer, factor = theory_label
+        label_line(axes, layer, theory[layer - 1] * factor, text, "theory", fontweight="normal")
+    for role, (text, layer, factor) in labels.items():
+        middle = np.median(np.atleast_2d(curves[role]), axis=0)
+        label_line(axes, layer, middle[layer - 1] * factor, text, role)
+    axes.set_yscale("log")
+    decade_ticks(axes.yaxis)
+    axes.set(xlabel="layer", ylabel=ylabel, xticks=[1, *range(5, n_layers + 1, 5)])
+    return axes
+
+
+def activation_histograms(outputs, titles, rows, limits=(0, 1)):
+    """Draw histograms of activations: one column per network, one row per layer, all on the same horizontal axis.
+
+    Parameters
+    ----------
+    outputs : list (networks) of list (rows) of arrays
+        The activations.
+    titles : list of str
+        One per network.
+    rows : list of str
+        One label per row.
+    limits : tuple of float, default (0, 1)
+        Range of the activation function.
+
+    Returns
+    -------
+    array of matplotlib Axes of shape (rows, networks)
+    """
+    figure, axes = panels(len(rows), len(titles), sharex=True, squeeze=False)
+    bins = np.linspace(*limits, 41)
+    roles = ("glorot", "normal_1", "custom_scale")
+    for column, (title, layers) in enumerate(zip(titles, outputs, strict=True)):
+        axes[0, column].set_title(title)
+        axes[-1, column].set_xlabel("activation")
+        for row, values in enumerate(layers):
+            cell = axes[row, column]
+            weights = np.full(np.size(values), 100 / np.size(values))
+            cell.hist(np.ravel(values), bins, weights=weights, color=ROLE[roles[column]]["color"])
+            cell.set_ylim(0, None)
+            if column == 0:
+                cell.set_ylabel(rows[row], fontsize=9)
+    figure.supylabel("share of activations (%)", fontsize=10)
+    return axes
+
+
+def clipping_arrows(gradient, by_value, by_norm, threshold=1.0):
+    """Draw a two-dimensional gradient before and after clipping: to scale on the left, enlarged on the right.
+
+    Parameters
+    ----------
+    gradient, by_value, by_norm : array of shape (2,)
+        The gradient, and what the two kinds of clipping make of it.
+    threshold : float, default 1.0
+        The threshold, drawn as a square (value) and a circle (norm).
+
+    Returns
+    -------
+    array of two matplotlib Axes
+    """
+    figure, (whole, zoom) = panels(1, 2, width_ratios=[1, 1.6])
+    angle = np.linspace(0, 2 * np.pi, 200)
+    for axes in (whole, zoom):
+        axes.axhline(0, color=CONTOUR_LINE, lw=0.8)
+        axes.axvline(0, color=CONTOUR_LINE, lw=0.8)
+        axes.set(xlabel="first entry", ylabel="second entry")
+    whole.annotate("", gradient, (0, 0), arrowprops={"arrowstyle": "-|>", "color": PALETTE["ink"], "lw": 2})
+    label_line(whole, gradient[0], gradient[1] * 0.55, f"g = ({gradient[0]:g}, {gradient[1]:g})")
+    whole.set(xlim=(-8, 60), ylim=(-5, gradient[1] * 1.08), title="the gradient")
+    c = threshold
+    zoom.plot([-c, c, c, -c, -c], [-c, -c, c, c, -c], color=ROLE["clip_value"]["color"], lw=1, ls=":")
+    zoom.plot(c * np.cos(angle), c * np.sin(angle), color=ROLE["clip_norm"]["color"], lw=1, ls=":")
+    direction = gradient / np.linalg.norm(gradient)
+    zoom.annotate("", 1.75 * c * direction, (0, 0), arrowprops={"arrowstyle": "-", "color": PALETTE["ink"], "ls": "--"})
+    zoom.annotate("to g", 1.72 * c * direction, xytext=(5, 0), textcoords="offset points", va="center", fontsize=9)
+    for role, arrow in (("clip_value", by_value), ("clip_norm", by_norm)):
+        style = {"arrowstyle": "-|>", "color": ROLE[role]["color"], "lw": 2.4, "shrinkA": 0, "shrinkB": 0}
+        zoom.annotate("", arrow, (0, 0), arrowprops=style)
+    label_line(zoom, by_value[0], by_value[1], "by value", "clip_value")
+    label_line(zoom, by_norm[0] - 0.12, by_norm[1] * 1.0, "by norm", "clip_norm", ha="right", xytext=(0, 5))
+    zoom.set(xlim=(-1.3 * c, 1.9 * c), ylim=(-0.35 * c, 1.85 * c), title="enlarged, equal axes")
+    zoom.set_aspect("equal")
+    return np.array([whole, zoom])
+
+
+def cliff(w, b, loss, paths, labels):
+    """Draw a loss surface with a cliff as contours, and the paths of descent on it.
+
+    Parameters
+    ----------
+    w, b : array of shape (columns,), (rows,)
+        The two parameters.
+    loss : array of shape (rows, columns)
+        The surface.
+    paths : dict of role → array of shape (steps, 2)
+        Points (w, b) in order.
+    labels : dict of role → str
+        Title of each panel.
+
+    Returns
+    -------
+    array of matplotlib Axes, one per path
+    """
+    figure, axes = panels(1, len(paths), sharex=True, sharey=True)
+    levels = np.geomspace(max(loss.min(), 1e-3), loss.max(), 14)
+    for cell, (role, path) in zip(axes, paths.items(), strict=True):
+        cell.contourf(w, b, loss, levels=levels, norm=mpl.colors.LogNorm(), cmap="Blues", alpha=0.75)
+        cell.contour(w, b, loss, levels=levels, colors=CONTOUR_LINE, linewidths=0.6)
+        inside = np.clip(path, -1e6, 1e6)
+        cell.plot(inside[:, 0], inside[:, 1], **{**ROLE[role], "linestyle": "-", "linewidth": 1.4, "markersize": 4})
+        cell.plot(*inside[0], "o", color=PALETTE["ink"], markersize=7, zorder=5)
+        cell.annotate("start", inside[0], xytext=(-6, -12), textcoords="offset points", ha="right", fontsize=9)
+        cell.set(xlabel="weight w", title=labels[role], xlim=(w[0], w[-1]), ylim=(b[0], b[-1]))
+        cell.grid(False)
+    axes[0].set_ylabel("bias b")
+    return axes
+
+
+def norm_per_step(norms, threshold, labels):
+    """Draw the gradient's norm at every training step on a log axis, with the threshold as a line.
+
+    Parameters
+    ----------
+    norms : dict of role → array of shape (steps,)
+        Norms before clipping; a line ends at its first NaN or infinity, marked with a cross.
+    threshold : float
+        The threshold of the clipping.
+    labels : dict of role → (text, step, height)
+        Where each label stands.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, axes = panels()
+    longest = max(len(values) for values in norms.values())
+    axes.axhline(threshold, **ROLE["theory"])
+    label_line(axes, longest, threshold, "threshold", "theory", fontweight="normal")
+    for role, values in norms.items():
+        values = np.asarray(values, dtype=float)
+        finite = np.isfinite(values)
+        stop = len(values) if finite.all() else int(np.argmin(finite))
+        style = {**ROLE[role], "linewidth": 1.2, "markevery": max(1, stop // 8)}
+        axes.plot(np.arange(1, stop + 1), values[:stop], **style)
+        if stop < len(values):
+            axes.plot(stop, values[stop - 1], "x", color=ROLE[role]["color"], markersize=10, markeredgewidth=2.5)
+        text, step, height = labels[role]
+        label_line(axes, step, height, text, role)
+    axes.set_yscale("log")
+    decade_ticks(axes.yaxis)
+    axes.set(xlabel="step", ylabel="norm of the whole gradient", xlim=(0, longest * 1.14))
+    return axes
+
+
+def over_epochs(axes, epochs, curves, labels, ylabel):
+    """Draw one labelled line per layer against the epoch on a log axis, from light to dark.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    epochs : array of shape (n,)
+    curves : array of shape (layers, n)
+    labels : list of str
+        One per layer.
+    ylabel : str
+
+    Returns
+    -------
+    matplotlib Axes
+        The same axes.
+    """
+    colours = plt.get_cmap("cividis")(np.linspace(0.75, 0.0, len(curves)))
+    for values, label, colour, marker in zip(curves, labels, colours, "os^Dv<>P", strict=False):
+        axes.plot(epochs, values, color=colour, marker=marker)
+        label_line(axes, epochs[-1], values[-1], label, color=colour)
+    axes.set_yscale("log")
+    decade_ticks(axes.yaxis)
+    axes.set(xlabel="epoch", ylabel=ylabel, xlim=(epochs[0] - 0.1, epochs[-1] * 1.22))
+    return axes
+
+
+def batch_norm_steps(steps):
+    """Draw one batch of points at each step of batch normalization, with its mean and standard deviations.
+
+    Parameters
+    ----------
+    steps : dict of str → array of shape (instances, 2)
+        Four titles and the same two features of the same instances after each step.
+
+    Returns
+    -------
+    array of matplotlib Axes, shape (2, 2)
+    """
+    _, axes = panels(2, 2, sharex=True, sharey=True)
+    for ax, (title, points) in zip(axes.flat, steps.items(), strict=True):
+        points = np.asarray(points)
+        mean, deviation = points.mean(axis=0), points.std(axis=0)
+        ax.axhline(0, color=CONTOUR_LINE, lw=1)
+        ax.axvline(0, color=CONTOUR_LINE, lw=1)
+        ax.plot(*points.T, ".", color=PALETTE["blue"], ms=5, alpha=0.5)
+        ax.errorbar(*mean, xerr=deviation[0], yerr=deviation[1], color=PALETTE["orange"], lw=2.4, marker="o", ms=7)
+        ax.set_title(title)
+        ax.set_aspect("equal")
+    for ax in axes[-1]:
+        ax.set_xlabel("feature 1")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("feature 2")
+    return axes
+
+
+def preactivation_histograms(values, names, limits=(-5, 5)):
+    """Draw the distribution of what reaches the activations: one row per layer, one column per network.
+
+    Parameters
+    ----------
+    values : dict of role → dict of str → array
+        For each network (role) the pre-activations of each layer, by the layer's title.
+    names : dict of role → str
+        Title of each column.
+    limits : pair of float, default (-5, 5)
+        Range of the common x axis; values outside count for the first and last bin.
+
+    Returns
+    -------
+    array of matplotlib Axes, shape (layers, networks)
+    """
+    rows = list(next(iter(values.values())))
+    _, axes = panels(len(rows), len(values), sharex=True, sharey=True, squeeze=False)
+    bins = np.linspace(*limits, 61)
+    for column, (role, layers) in zip(axes.T, values.items(), strict=True):
+        for ax, row in zip(column, rows, strict=True):
+            z = np.clip(np.ravel(layers[row]), *limits)
+            ax.hist(z, bins, weights=np.full(z.size, 1 / z.size), color=ROLE[role]["color"])
+            ax.set_title(f"{names[role]}, {row}")
+            ax.set_yscale("log")
+            decade_ticks(ax.yaxis)
+        column[-1].set_xlabel("pre-activation z")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("share of values")
+    return axes
+
+
+def loss_curves(curves, ylabel="training loss"):
+    """Draw learning curves, median and range over seeds: one panel per network, one line per role.
+
+    Parameters
+    ----------
+    curves : dict of str → dict of role → array of shape (seeds, epochs)
+        Title of each panel and its curves; infinite and NaN values (diverged runs) are left out.
+    ylabel : str, default "training loss"
+
+    Returns
+    -------
+    array of matplotlib Axes, shape (panels,)
+    """
+    _, axes = panels(1, len(curves), sharey=True, squeeze=False)
+    for ax, (title, arms) in zip(axes[0], curves.items(), strict=True):
+        epochs = np.arange(1, np.shape(next(iter(arms.values())))[1] + 1)
+        lines(ax, epochs, arms, label=False)
+        for role, values in arms.items():
+            middle = np.median(values, axis=0)
+            place = len(middle) // 2
+            label_line(ax, epochs[place], middle[place], role.replace("_", " "), role, xytext=(4, 9))
+        ax.set_title(title)
+        ax.set_xlabel("epoch")
+    axes[0, 0].set_ylabel(ylabel)
+    return axes[0]
+
+
+def accuracy_by_rate(rates, curves, names):
+    """Draw test accuracy against the learning rate on a log axis: median and range over seeds.
+
+    Parameters
+    ----------
+    rates : array of shape (n,)
+    curves : dict of role → array of shape (seeds, n)
+        Accuracies; NaN, a diverged run, is drawn at chance (0.1).
+    names : dict of role → str
+        What stands beside each line.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, ax = panels(size=(5.4, 3.4))
+    curves = {role: np.nan_to_num(np.asarray(values, dtype=float), nan=0.1) for role, values in curves.items()}
+    lines(ax, rates, curves, label=False)
+    for role, values in curves.items():
+        last = np.median(values, axis=0)[-1]
+        label_line(ax, rates[-1], last, names[role], role, ha="right", xytext=(0, 12))
+    ax.axhline(0.1, **ROLE["reference"])
+    ax.set_xscale("log")
+    decade_ticks(ax.xaxis)
+    ax.set_ylim(0, 1)
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("test accuracy")
+    return ax
+
+
+def moving_averages(updates, averages, arrivals):
+    """Draw moving averages that start at 0 and see the value 1, and where each reaches 95 %.
+
+    Parameters
+    ----------
+    updates : array of shape (n,)
+        Numbers of updates, from 1.
+    averages : dict of role → array of shape (n,)
+    arrivals : dict of role → int
+        The first update at 95 % or above.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, ax = panels(size=(5.4, 3.4))
+    ax.axhline(0.95, **ROLE["reference"])
+    ax.annotate("95 %", (updates[0], 0.95), xytext=(0, -11), textcoords="offset points", fontsize=9)
+    for role, values in averages.items():
+        ax.plot(updates, values, **{**ROLE[role], "marker": None})
+        ax.plot(arrivals[role], 0.95, **{**ROLE[role], "linestyle": "none", "markersize": 7})
+        label_line(
+            ax, arrivals[role], 0.95, f"{role.split('_')[1]}: {arrivals[role]:,}", role, ha="center", xytext=(0, 14)
+        )
+    ax.set_xscale("log")
+    decade_ticks(ax.xaxis)
+    ax.set_ylim(0, 1.12)
+    ax.set_xlabel("number of updates")
+    ax.set_ylabel("moving average of a constant 1")
+    return ax
+
+
+def batch_deviations(sizes, measured, theory):
+    """Draw how small batches underestimate a standard deviation of 1: points with their 90 % range, and theory.
+
+    Parameters
+    ----------
+    sizes : array of shape (n,)
+        Batch sizes.
+    measured : array of shape (batches, n)
+        The standard deviation of each drawn batch.
+    theory : array of shape (n,)
+        Its expected value.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, ax = panels(size=(5.4, 3.4))
+    low, high = np.quantile(measured, [0.05, 0.95], axis=0)
+    middle = np.mean(measured, axis=0)
+    ax.axhline(1, color=CONTOUR_LINE, lw=1)
+    ax.plot(sizes, theory, label="expected", **ROLE["theory"])
+    style = {**ROLE["batch_norm"], "linestyle": "none"}
+    ax.errorbar(sizes, middle, yerr=[middle - low, high - middle], label="mean and 90 % of the batches", **style)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(sizes, [str(size) for size in sizes])
+    ax.set_xlabel("batch size")
+    ax.set_ylabel("standard deviation of a batch")
+    ax.legend(loc="lower right")
+    return ax
