@@ -41,6 +41,7 @@ ROLE = {
     "normal_0.01": _look("orange", _DASH_DOT, "P"),
     "normal_1": _look("maroon", _DOTTED, "D"),
     "custom_scale": _look("purple", "-", "X"),
+    "fan_out": _look("orange", _DASH_DOT, "P"),
     "custom_scale_centred": _look("purple", _SHORT_DASH, "o"),
     # activations
     "identity": _look("ink"),
@@ -571,5 +572,199 @@ def batch_deviations(sizes, measured, theory):
     ax.set_xticks(sizes, [str(size) for size in sizes])
     ax.set_xlabel("batch size")
     ax.set_ylabel("standard deviation of a batch")
+    ax.legend(loc="lower right")
+    return ax
+
+
+def fan_connections(fan_in=6, fan_out=3):
+    """Draw one small dense layer twice: what one unit gathers forward, and what one input gathers backward.
+
+    Parameters
+    ----------
+    fan_in, fan_out : int, default 6 and 3
+        Number of inputs and of units.
+
+    Returns
+    -------
+    array of matplotlib Axes, shape (2,)
+    """
+    _, axes = panels(1, 2)
+    inputs = [(0.0, y) for y in np.linspace(1, 0, fan_in)]
+    units = [(1.0, y) for y in np.linspace(0.8, 0.2, fan_out)]
+    one_input, one_unit = inputs[fan_in // 3], units[fan_out // 2]
+    stories = [
+        ("Forward: one unit adds up fan_in values", [(point, one_unit) for point in inputs], one_unit, "blue"),
+        ("Backward: one input adds up fan_out errors", [(point, one_input) for point in units], one_input, "orange"),
+    ]
+    for ax, (title, arrows, target, colour) in zip(axes, stories, strict=True):
+        for start in inputs:
+            for end in units:
+                ax.plot(*zip(start, end, strict=True), color=CONTOUR_LINE, lw=0.6, alpha=0.6, zorder=1)
+        for start, end in arrows:
+            style = {"arrowstyle": "-|>", "color": PALETTE[colour], "lw": 1.6, "shrinkA": 8, "shrinkB": 11}
+            ax.annotate("", end, start, arrowprops=style, zorder=2)
+        for x, y in inputs + units:
+            face = PALETTE[colour] if (x, y) == target else "white"
+            ax.plot(x, y, "o", ms=15, mfc=face, mec=PALETTE["ink"], mew=1.2, zorder=3)
+        ax.annotate(f"{fan_in} inputs", (0, -0.13), ha="center", va="top")
+        ax.annotate(f"{fan_out} units", (1, -0.13), ha="center", va="top")
+        ax.set(title=title, xlim=(-0.25, 1.25), ylim=(-0.3, 1.12))
+        ax.set_axis_off()
+    return axes
+
+
+def gain_curve(gains, sizes, marks):
+    """Draw the size of the signal at the end of a deep network against the gain of its weights, log axis.
+
+    Parameters
+    ----------
+    gains : array of shape (n,)
+    sizes : array of shape (seeds, n)
+        Root mean square of the last layer's outputs, as a share of the first layer's.
+    marks : dict of str → float
+        Gains to mark, by the text that stands beside each.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, ax = panels()
+    low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
+    ax.axhspan(0.1, 10, color=GOOD_REGION, zorder=0)
+    ax.fill_between(gains, low, high, color=PALETTE["blue"], alpha=0.2, lw=0)
+    middle = np.median(sizes, axis=0)
+    ax.plot(gains, middle, color=PALETTE["blue"])
+    for text, gain in marks.items():
+        size = np.exp(np.interp(gain, gains, np.log(middle)))
+        ax.plot(gain, size, "o", ms=7, color=PALETTE["ink"], zorder=3)
+        ax.annotate(
+            text, (gain, size), xytext=(9, -4), textcoords="offset points", va="top", fontweight="bold", fontsize=9
+        )
+    ax.annotate(
+        "a signal you can train with", (gains[0], 1), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9
+    )
+    ax.set_yscale("log")
+    decade_ticks(ax.yaxis)
+    ax.set(
+        xlabel="gain of the weights g = σ · √fan_in", ylabel="output of layer 50 / layer 1", xlim=(gains[0], gains[-1])
+    )
+    return ax
+
+
+def equal_variance_densities(w, densities, labels):
+    """Draw the densities of laws that share one variance.
+
+    Parameters
+    ----------
+    w : array of shape (n,)
+        Weights, in standard deviations.
+    densities : dict of role → array of shape (n,)
+    labels : dict of role → tuple
+        (text, weight at which it stands, height).
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, ax = panels()
+    for role, density in densities.items():
+        ax.plot(w, density, **{**ROLE[role], "marker": None})
+        text, x, y = labels[role]
+        ax.annotate(text, (x, y), color=ROLE[role]["color"], fontweight="bold", fontsize=9)
+    for side in (-1, 1):
+        ax.axvline(side, color=CONTOUR_LINE, lw=0.8, zorder=0)
+        ax.annotate(f"{'−' if side < 0 else '+'}σ", (side, 0), xytext=(3, 4), textcoords="offset points", fontsize=9)
+    ax.set(xlabel="weight / σ", ylabel="density", xlim=(w[0], w[-1]), ylim=(0, None))
+    return ax
+
+
+def signal_by_depth(signals, labels, ylabel="standard deviation of the outputs"):
+    """Draw one panel per activation, stacked on the same log axis: the signal of each initializer, layer by layer.
+
+    Parameters
+    ----------
+    signals : dict of str → dict of role → array of shape (seeds, layers)
+        Title of each panel and its curves.
+    labels : dict of str → dict of role → tuple
+        For each panel what `by_layer` takes: (text, layer, factor on the height).
+    ylabel : str
+        Name of the common vertical axis.
+
+    Returns
+    -------
+    array of matplotlib Axes, shape (panels,)
+    """
+    figure, axes = panels(len(signals), 1, size=(7.2, 5.6), sharex=True, sharey=True)
+    for ax, (title, curves) in zip(axes, signals.items(), strict=True):
+        by_layer(ax, curves, labels[title])
+        ax.axhline(1, color=CONTOUR_LINE, lw=0.8, zorder=0)
+        ax.set(title=title, xlabel=None)
+    axes[-1].set_xlabel("layer")
+    figure.supylabel(ylabel, fontsize=10)
+    return axes
+
+
+def two_way_factors(ratio, forward, backward, labels):
+    """Draw by how much one layer multiplies the forward and the backward variance, against fan_out / fan_in.
+
+    Parameters
+    ----------
+    ratio : array of shape (n,)
+        fan_out / fan_in.
+    forward, backward : dict of role → array of shape (n,)
+        The factors.
+    labels : tuple of dict of role → tuple
+        For each panel: (text, ratio, height) by role.
+
+    Returns
+    -------
+    array of matplotlib Axes, shape (2,)
+    """
+    _, axes = panels(1, 2, sharey=True)
+    for ax, title, curves, texts in zip(axes, ("Forward", "Backward"), (forward, backward), labels, strict=True):
+        ax.axhline(1, color=CONTOUR_LINE, lw=0.8, zorder=0)
+        ax.axvline(1, color=CONTOUR_LINE, lw=0.8, zorder=0)
+        for role, values in curves.items():
+            ax.plot(ratio, values, **{**ROLE[role], "markevery": max(1, len(ratio) // 6)})
+            text, x, y = texts[role]
+            label_line(ax, x, y, text, role)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        decade_ticks(ax.xaxis)
+        decade_ticks(ax.yaxis)
+        ax.set(title=title, xlabel="fan_out / fan_in", xlim=(ratio[0], ratio[-1]))
+    axes[0].set_ylabel("variance after / before the layer")
+    return axes
+
+
+def chain_factors(sizes, measured, theory):
+    """Draw the backward signal along a chain of layers of different sizes, and where theory expects it.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Sizes of the layers, inputs first.
+    measured : array of shape (draws, layers)
+        Mean square of the error signal at each layer, as a share of the last one's.
+    theory : array of shape (layers,)
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, ax = panels(size=(5.4, 3.4))
+    place = np.arange(len(sizes))
+    ax.plot(place, theory, label="size of the last layer / size here", **ROLE["theory"])
+    low, high = np.quantile(measured, [0.05, 0.95], axis=0)
+    middle = np.mean(measured, axis=0)
+    style = {**ROLE["he"], "linestyle": "none"}
+    ax.errorbar(place, middle, yerr=[middle - low, high - middle], label="measured: mean, 90 % of the draws", **style)
+    ax.axhline(1, color=CONTOUR_LINE, lw=0.8, zorder=0)
+    ax.set_yscale("log")
+    decade_ticks(ax.yaxis)
+    ax.set_xticks(place, [f"{size:,}" for size in sizes])
+    ax.set(
+        xlabel="size of the layer (error signals travel from right to left)", ylabel="mean square of the error signal"
+    )
     ax.legend(loc="lower right")
     return ax
