@@ -1,5 +1,7 @@
 """The pages hold what the curriculum asks for: terms, claims, listings, errata, API, and a page for every section.
 
+The last tests keep the text files true: the commands of the README, the dependencies of CONTRIBUTING.
+
 The expected lists are written here as data taken from the curriculum, not read from the pages.
 """
 
@@ -387,3 +389,40 @@ def test_every_public_name_explains_itself_and_has_an_example(module):
         if len(text.splitlines()) < (1 if is_exception else 5) or not (is_exception or ">>> " in text):
             incomplete.append(name)
     assert not incomplete
+
+
+# Text files
+
+
+def test_the_readme_gives_the_lines_that_the_makefile_runs():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"^([a-z]+):", makefile, re.M) if target != "help"]
+    assert {"book", "serve", "test", "lint", "notebooks", "lab", "bench", "lock"} <= set(targets)
+    assert [target for target in targets if f"`make {target}" not in readme] == []
+    for option in (" -n auto", " --dist loadscope", " --cov-report=term:skip-covered", " --quiet", " $(ONE)"):
+        makefile = makefile.replace(option, "")
+    program = r"\$\(BIN\)/((?:jupyter|ruff|uv|pytest|python book|python -m (?:http|handson11|pip))[^;&|)\n]*)"
+    commands = [command.strip() for command in re.findall(program, makefile)]
+    assert len(commands) >= 12
+    assert [command for command in commands if f".venv/bin/{command}" not in readme] == []
+
+
+def test_every_dependency_is_explained_with_its_bound():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[build-system]")[1]
+    dependencies = re.findall(
+        r'"([A-Za-z0-9-]+)((?:[><=]=?[\d.]+,?)+)"', project.split("[tool.")[0].split("[project]")[1]
+    )
+    dependencies = [(name, bound) for name, bound in dependencies if name != "python"]
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Dependencies")[1]
+    rows = {
+        row[0]: row for row in re.findall(r"^\| ([a-z0-9-]+) \| ([^|]+) \| `([^`]+)`[^|]* \| ([^|]+) \|$", table, re.M)
+    }
+    assert len(dependencies) > 20
+    assert {name: bound for name, bound in dependencies} == {name: row[2] for name, row in rows.items()}
+
+
+def test_versions_agree():
+    for path, pattern in [("CITATION.cff", r"^version: (.+)$"), ("CHANGELOG.md", r"^## \[(.+?)\]")]:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(pattern, text, re.M).group(1) == handson11.__version__, path
