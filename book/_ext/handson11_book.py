@@ -1,12 +1,15 @@
 """What the book needs beyond its Sphinx extensions: offline maths, the chapter's equation numbers, optional buttons."""
 
+import os
 import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.util import logging
+from sphinx.util import inspect, logging
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the API pages import TensorFlow, which has much to say
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +67,14 @@ def mark_verdicts(app, doctree):
                 node["classes"] += ["verdict", f"verdict-{kind}"]
 
 
+def show_own_arguments(app, what, name, obj, options, signature, return_annotation):
+    """Show a Keras layer with the arguments of its own ``__init__``; ``keras.Layer`` hides them behind ``__new__``."""
+    if what == "class" and "__init__" in vars(obj):
+        arguments = inspect.signature(obj.__init__, bound_method=True)
+        signature = inspect.stringify_signature(arguments, show_annotation=False)
+    return signature, return_annotation
+
+
 def buttons_need_an_address(app, config):
     """Show the buttons that lead to the repository when, and only when, ``repository: url:`` names it."""
     options = config.html_theme_options
@@ -77,6 +88,7 @@ def setup(app):
     app.add_config_value("comments_config", {}, "")  # jupyter-book sets it even when sphinx_comments is not loaded
     app.connect("config-inited", buttons_need_an_address)
     app.connect("builder-inited", copy_mathjax)
+    app.connect("autodoc-process-signature", show_own_arguments)
     app.connect("doctree-read", keep_equation_numbers)
     app.connect("doctree-read", mark_verdicts)
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,7 @@
 """Every page in a real browser, opened as a file, with the network cut off."""
 
 import os
+import time
 
 import pytest
 from chromium import Chromium, find_chromium
@@ -112,8 +113,6 @@ def test_every_page_is_complete_without_a_network(browser, built_book, page_path
         name = page.relative_to(built_book).as_posix()
         browser.resize(375, 812, dark=dark)
         problems += [(name, text) for text in complaints(browser.open(page.as_uri()))]
-        if page == built_book / "index.html":
-            continue  # it only leads to book/index.html
         theme = browser.run("document.documentElement.dataset.theme")
         if theme != ("dark" if dark else "light"):
             problems.append((name, f"the colour scheme is {theme}"))
@@ -127,6 +126,18 @@ def test_every_page_is_complete_without_a_network(browser, built_book, page_path
         problems += [(name, f"at 1440 pixels too wide: {text}") for text in browser.run(TOO_WIDE)]
     assert_no_problems(problems)
     assert formulas > 20
+
+
+def test_the_first_file_leads_to_the_landing_page(browser, built_book):
+    browser.call("Page.navigate", url=(built_book / "index.html").as_uri())
+    wanted = (built_book / "book" / "index.html").as_uri()
+    for _ in range(100):
+        time.sleep(0.05)
+        history = browser.call("Page.getNavigationHistory")
+        if history["entries"][history["currentIndex"]]["url"] == wanted:
+            break
+    else:
+        pytest.fail(f"index.html stays at {history['entries']}")
 
 
 def test_search_finds_a_page_without_a_network(browser, built_book):
