@@ -123,7 +123,8 @@ def panels(rows=1, columns=1, size=None, **kwargs):
 def label_line(axes, x, y, text, role=None, **kwargs):
     """Write ``text`` beside the point (x, y) in the colour of ``role``, bold: a direct label instead of a legend."""
     style = {"color": ROLE[role]["color"] if role else PALETTE["ink"], "fontweight": "bold", "fontsize": 9}
-    return axes.annotate(text, (x, y), xytext=(5, 0), textcoords="offset points", va="center", **{**style, **kwargs})
+    style |= {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+    return axes.annotate(text, (x, y), **{**style, **kwargs})
 
 
 def lines(axes, x, curves, label=True):
@@ -368,30 +369,35 @@ def norm_per_step(norms, threshold, labels):
     return axes
 
 
-def over_epochs(axes, epochs, curves, labels, ylabel):
-    """Draw one labelled line per layer against the epoch on a log axis, from light to dark.
+def over_epochs(axes, epochs, curves, labels):
+    """Draw one labelled line per layer against the epoch on a log axis.
 
     Parameters
     ----------
     axes : matplotlib Axes
     epochs : array of shape (n,)
     curves : array of shape (layers, n)
+        At most four layers.
     labels : list of str
-        One per layer.
-    ylabel : str
+        One per layer. Labels of lines that end close together are moved apart.
 
     Returns
     -------
     matplotlib Axes
         The same axes.
     """
-    colours = plt.get_cmap("cividis")(np.linspace(0.75, 0.0, len(curves)))
-    for values, label, colour, marker in zip(curves, labels, colours, "os^Dv<>P", strict=False):
-        axes.plot(epochs, values, color=colour, marker=marker)
-        label_line(axes, epochs[-1], values[-1], label, color=colour)
+    looks = [("teal", "o", "-"), ("blue", "s", _LONG_DASH), ("purple", "^", _SHORT_DASH), ("ink", "D", _DOTTED)]
+    order = np.argsort(curves[:, -1])
+    heights = np.log10(curves[order, -1])
+    for place in range(1, len(heights)):
+        heights[place] = max(heights[place], heights[place - 1] + 0.22)
+    for place, row in enumerate(order):
+        color, marker, linestyle = looks[row]
+        axes.plot(epochs, curves[row], color=PALETTE[color], marker=marker, linestyle=linestyle)
+        label_line(axes, epochs[-1], 10 ** heights[place], labels[row], color=PALETTE[color])
     axes.set_yscale("log")
     decade_ticks(axes.yaxis)
-    axes.set(xlabel="epoch", ylabel=ylabel, xlim=(epochs[0] - 0.1, epochs[-1] * 1.22))
+    axes.set(xlabel="epoch", xticks=epochs, xlim=(epochs[0] - 0.2, epochs[-1] * 1.27))
     return axes
 
 
@@ -767,4 +773,29 @@ def chain_factors(sizes, measured, theory):
         xlabel="size of the layer (error signals travel from right to left)", ylabel="mean square of the error signal"
     )
     ax.legend(loc="lower right")
+    return ax
+
+
+def start_comparison(losses, labels, guessing):
+    """Draw training losses of networks that differ in their start only: median and range over seeds.
+
+    Parameters
+    ----------
+    losses : dict of role → array of shape (seeds, epochs)
+    labels : dict of role → str
+        What stands at the end of each line.
+    guessing : float
+        Loss of a classifier that gives every class the same probability.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _, ax = panels()
+    epochs = np.arange(1, np.shape(next(iter(losses.values())))[1] + 1)
+    ax.axhline(guessing, **ROLE["reference"])
+    lines(ax, epochs, losses, label=False)
+    for role, values in losses.items():
+        label_line(ax, epochs[-1], np.median(values, axis=0)[-1], labels[role], role, xytext=(8, 0))
+    ax.set(xlabel="epoch", ylabel="training loss", xlim=(0.8, epochs[-1] * 1.18), ylim=(0, None))
     return ax
