@@ -21,6 +21,7 @@ MIRRORS = (
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 )
+FILES = VerifiedFiles("fashion-mnist", SUMS, MIRRORS)
 N_VALIDATION = 5_000
 
 HOW_TO_GET_IT = """How to get it:
@@ -81,7 +82,7 @@ def load_fashion_mnist(source="auto"):
     if source == "stand-in":
         return make_stand_in()
     try:
-        files = VerifiedFiles("fashion-mnist", SUMS, MIRRORS).read()
+        files = FILES.read()
     except DataNotFoundError as error:
         if source == "fashion-mnist":
             raise DataNotFoundError(f"Fashion-MNIST was not found. Tried:\n{error}\n{HOW_TO_GET_IT}") from None

@@ -11,7 +11,6 @@ from handson11._check import require
 from handson11.datasets.record import FashionMNIST
 
 BATCH = 250  # images drawn at a time: small enough to stay in the processor's cache
-row, column = np.arange(28, dtype="float32")[:, None], np.arange(28, dtype="float32")[None, :]
 
 
 def make_stand_in(n_train=55_000, n_validation=5_000, n_test=10_000, seed=0):
@@ -48,51 +47,87 @@ def make_stand_in(n_train=55_000, n_validation=5_000, n_test=10_000, seed=0):
     require(seed >= 0, "seed", "be at least 0", seed)
     arrays = {}
     for number, (part, n) in enumerate(parts.items()):
-        random = Random([int(seed), number])
-        labels = (np.arange(n) % 10).astype("uint8")[np.argsort(random.raw(n), kind="stable")]
-        arrays[f"x_{part}"], arrays[f"y_{part}"] = draw(labels, random), labels
+        bits = np.random.PCG64(np.random.SeedSequence([int(seed), number]))
+        labels = (np.arange(n) % 10).astype("uint8")[np.argsort(bits.random_raw(int(n)), kind="stable")]
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = _draw(labels, bits), labels
     return FashionMNIST(source="stand-in", **arrays)
 
 
-class Random:
-    """Random numbers from the raw stream of PCG64, which NumPy keeps the same for ever."""
-
-    def __init__(self, seed):
-        self.bits = np.random.PCG64(np.random.SeedSequence(seed))
-
-    def raw(self, n):
-        """Return ``n`` random integers of 64 bits."""
-        return self.bits.random_raw(n)
-
-    def between(self, n, low, high):
-        """Return ``n`` uniform float32 numbers from ``low`` to ``high``, as an array of shape (n, 1, 1)."""
-        unit = (self.raw(n) >> np.uint64(40)).astype("float32") * np.float32(2**-24)
-        return low + (high - low) * unit[:, None, None]
-
-    def chance(self, n, probability):
-        """Return ``n`` truth values, each True with ``probability``, as an array of shape (n, 1, 1)."""
-        return self.between(n, 0, 1) < probability
-
-    def noise(self, n):
-        """Return ``n`` images of noise: bell-shaped, mean 0, standard deviation 1 (the sum of four random bytes)."""
-        eighths = self.raw(n * 98 * 4).view("uint8").reshape(4, n, 28, 28)
-        return (eighths.sum(0, dtype="int16").astype("float32") - np.float32(510)) * np.float32(1 / 147.8)
-
-
-def draw(labels, random):
+def _draw(labels, bits):
     """Return one uint8 image of 28×28 for each label."""
     images = np.empty((len(labels), 28, 28), "uint8")
     for label, garment in enumerate(GARMENTS):
         members = np.flatnonzero(labels == label)
         for start in range(0, len(members), BATCH):
             batch = members[start : start + BATCH]
-            images[batch] = _expose(*garment(len(batch), random), random)
+            canvas = Canvas(len(batch), bits)
+            images[batch] = canvas.expose(*garment(canvas))
     return images
+
+
+class Canvas:
+    """A stack of ``n`` sheets of 28×28 pixels, each with its own size and place of the drawing, and random numbers.
+
+    The coordinates ``row`` (n, 28, 1) and ``column`` (n, 1, 28) run from 0 to 27 over the drawing: a garment is drawn
+    always in the same place of these coordinates, and so in another place of every image.
+    """
+
+    def __init__(self, n, bits):
+        self.n, self.bits = n, bits
+        pixels = np.arange(28, dtype="float32")
+        self.row = (pixels[None, :, None] - 13.5 - self.between(-1.5, 1.5)) * self.between(0.86, 1.06) + 13.5
+        self.column = (pixels[None, None, :] - 13.5 - self.between(-1.5, 1.5)) * self.between(0.86, 1.06) + 13.5
+
+    def between(self, low, high):
+        """Return ``n`` uniform float32 numbers from ``low`` to ``high``, as an array of shape (n, 1, 1)."""
+        unit = (self.bits.random_raw(self.n) >> np.uint64(40)).astype("float32") * np.float32(2**-24)
+        return low + (high - low) * unit[:, None, None]
+
+    def chance(self, probability):
+        """Return ``n`` truth values, each True with ``probability``, as an array of shape (n, 1, 1)."""
+        return self.between(0, 1) < probability
+
+    def noise(self):
+        """Return ``n`` images of noise: bell-shaped, mean 0, standard deviation 1 (the sum of four random bytes)."""
+        four = self.bits.random_raw(self.n * 98 * 4).view("uint8").reshape(4, self.n, 28, 28)
+        return (four.sum(0, dtype="int16") - 510) * np.float32(1 / 147.8)
+
+    def ring(self, centre_column, centre_row, width, height, thickness):
+        """Return the coverage of an ellipse's outline; ``width`` and ``height`` are its half axes."""
+        across, along = (self.column - centre_column) / width, (self.row - centre_row) / height
+        away = np.abs(across * across + along * along - 1) * np.minimum(width, height) / 2
+        return _inside(thickness / 2 - away)
+
+    def flip(self):
+        """Turn one drawing in eight the other way round."""
+        self.column = np.where(self.chance(0.125), 27 - self.column, self.column)
+
+    def texture(self):
+        """Return a factor for each pixel: plain cloth, stripes, checks, blotches or a print on the chest."""
+        kind, strength = self.between(0, 1), self.between(0.1, 0.7)
+        period, phase = self.between(2.5, 8), self.between(0, 8)
+        across = np.mod(self.row + phase, period) < period / 2
+        along = np.mod(self.column + phase, period) < period / 2
+        size = self.between(2, 6)
+        badge = (np.abs(self.column - 13.5) < size) & (
+            np.abs(self.row - self.between(9, 17)) < size * self.between(0.3, 1)
+        )
+        blotches = (self.bits.random_raw(self.n * 7).view("uint8").reshape(self.n, 7, 8)[:, :, :7] > 127).repeat(4, 1)
+        choices = [(kind < 0.5) & False, across, along, across ^ along, blotches.repeat(4, 2)]
+        dark = np.select([kind < 0.5, kind < 0.65, kind < 0.72, kind < 0.8, kind < 0.9], choices, badge)
+        return 1 - strength * dark
+
+    def expose(self, mask, detail):
+        """Return uint8 images: a shade, a texture and noise, inside silhouettes ``mask`` with the factor ``detail``."""
+        cloth = np.minimum(self.between(0.4, 1.4) * self.texture(), 1)
+        image = mask * detail * cloth
+        image *= 1 + self.noise() * self.between(0.02, 0.16)
+        return (np.clip(image, 0, 1) * 255).astype("uint8")
 
 
 def _inside(distance):
     """Return the coverage of a pixel that lies ``distance`` pixels inside an edge: 0 outside, 1 inside."""
-    return np.clip(distance + np.float32(0.5), 0, 1)
+    return np.clip(distance + 0.5, 0, 1)
 
 
 def _rise(x, start, end):
@@ -101,224 +136,170 @@ def _rise(x, start, end):
     return t * t * (3 - 2 * t)
 
 
-def _ring(centre_x, centre_y, radius_x, radius_y, thickness):
-    """Return the coverage of an ellipse's outline."""
-    horizontal, vertical = (column - centre_x) / radius_x, (row - centre_y) / radius_y
-    away = np.abs(horizontal * horizontal + vertical * vertical - 1) * np.minimum(radius_x, radius_y) / 2
-    return _inside(thickness / 2 - away)
-
-
 def _line(distance, width, strength):
     """Return a factor that darkens a line of ``width`` pixels by ``strength`` (brightens it if negative)."""
     return 1 - strength * _inside(width / 2 - np.abs(distance))
 
 
-def _upper_body(n, random, half, waist, flare, top, bottom, sleeve, sleeve_width, spread, neck, depth):
-    """Return silhouette, shading and the distance from the middle line of a garment with a neck and two sleeves."""
-    middle = random.between(n, 12.9, 14.1)
-    aside = np.abs(column - middle)
+def _upper_body(canvas, half, waist, flare, top, bottom, sleeve, arm_width, spread, neck, depth):
+    """Return silhouette, shading and distance from the middle line of a garment with a neck and two sleeves."""
+    row = canvas.row
+    aside = np.abs(canvas.column - canvas.between(12.9, 14.1))
     down = np.clip((row - top) / (bottom - top), 0, 1)
     width = half - waist * 4 * down * (1 - down) + flare * down
-    shoulder = _inside(row - top - random.between(n, 0.1, 0.35) * aside)
     body = _inside(width - aside) * _inside(bottom - row)
-    outer = half + spread * (row - top)
-    arm = _inside(outer - aside) * _inside(aside - outer + sleeve_width) * _inside(sleeve - row)
+    reach = half + spread * (row - top)
+    arm = _inside(reach - aside) * _inside(aside - reach + arm_width) * _inside(sleeve - row)
+    shoulder = _inside(row - top - canvas.between(0.1, 0.35) * aside)
     hole = _inside(neck - aside) * _inside(top + depth * (1 - aside / neck) - row)
-    seam = _line(aside - width, 1, random.between(n, 0, 0.35) * (row < sleeve) * (row > top + 4))
+    seam = _line(aside - width, 1, canvas.between(0, 0.35) * ((row < sleeve) & (row > top + 4)))
     return np.maximum(body, arm) * shoulder * (1 - hole), seam, aside
 
 
-def _t_shirt(n, random):
-    top = random.between(n, 0, 3)
-    sleeve = top + random.between(n, 4, 10) * ~random.chance(n, 0.15)
-    half = random.between(n, 5, 8)
+def _t_shirt(canvas):
+    between = canvas.between
+    top = between(0, 3)
     mask, detail, _ = _upper_body(
-        n,
-        random,
-        half,
-        random.between(n, 0, 1.2),
-        random.between(n, -0.5, 1.5),
-        top,
-        random.between(n, 24, 28),
-        sleeve,
-        random.between(n, 3, 5),
-        random.between(n, 0.35, 0.9),
-        random.between(n, 2, 4.5),
-        random.between(n, 1, 6),
+        canvas,
+        half=between(5, 8),
+        waist=between(0, 1.2),
+        flare=between(-0.5, 1.5),
+        top=top,
+        bottom=between(24, 28),
+        sleeve=top + between(4, 10) * ~canvas.chance(0.15),
+        arm_width=between(3, 5),
+        spread=between(0.35, 0.9),
+        neck=between(2, 4.5),
+        depth=between(1, 6),
     )
     return mask, detail
 
 
-def _trouser(n, random):
-    middle, top, bottom = random.between(n, 12.5, 14.5), random.between(n, 0, 2), random.between(n, 25, 28)
-    aside = np.abs(column - middle)
-    down = (row - top) / (bottom - top)
-    crotch = random.between(n, 0.18, 0.45)
-    hip, ankle, gap = random.between(n, 3.5, 5.5), random.between(n, 3, 7), random.between(n, 0.3, 3)
+def _trouser(canvas):
+    between = canvas.between
+    top, bottom, crotch = between(0, 2), between(25, 28), between(0.18, 0.45)
+    hip, ankle, gap = between(4, 6), between(3.5, 7.5), between(0.3, 3)
+    aside = np.abs(canvas.column - between(12.5, 14.5))
+    down = (canvas.row - top) / (bottom - top)
     outer = hip + (ankle - hip) * np.clip(down, 0, 1)
-    inner = gap * np.clip((down - crotch) / (1 - crotch), 0, 1) + np.where(down > crotch, np.float32(0), np.float32(-2))
-    mask = _inside(outer - aside) * _inside(aside - inner) * _inside(row - top) * _inside(bottom - row)
-    return mask, _line(aside, 1.5, random.between(n, 0, 0.5)) * _line(row - top - 2, 1.2, random.between(n, 0, 0.4))
+    inner = gap * np.clip((down - crotch) / (1 - crotch), 0, 1) - 2 * (down <= crotch)
+    mask = _inside(outer - aside) * _inside(aside - inner) * _inside(canvas.row - top) * _inside(bottom - canvas.row)
+    return mask, _line(aside, 1.5, between(0, 0.5)) * _line(canvas.row - top - 2, 1.2, between(0, 0.4))
 
 
-def _long_sleeves(n, random):
-    """Return the parts that pullover, coat and shirt have in common."""
-    top = random.between(n, 0, 3)
+def _long_sleeves(canvas):
+    """Return what pullover, coat and shirt have in common."""
+    between = canvas.between
     return _upper_body(
-        n,
-        random,
-        random.between(n, 5.5, 8),
-        random.between(n, -0.3, 1),
-        random.between(n, -0.8, 1.2),
-        top,
-        random.between(n, 24, 28),
-        random.between(n, 20, 27),
-        random.between(n, 2.5, 4.5),
-        random.between(n, 0.1, 0.32),
-        random.between(n, 1.5, 4),
-        random.between(n, 0.5, 3.5),
+        canvas,
+        half=between(5.5, 8),
+        waist=between(-0.3, 1),
+        flare=between(-0.8, 1.2),
+        top=between(0, 3),
+        bottom=between(24, 28),
+        sleeve=between(20, 27),
+        arm_width=between(2.5, 4.5),
+        spread=between(0.1, 0.32),
+        neck=between(1.5, 4),
+        depth=between(0.5, 3.5),
     )
 
 
-def _pullover(n, random):
-    mask, detail, _ = _long_sleeves(n, random)
-    return mask, detail * _line(row - 26, 2, random.between(n, 0, 0.3))
+def _pullover(canvas):
+    mask, detail, _ = _long_sleeves(canvas)
+    return mask, detail * _line(canvas.row - 26, 2, canvas.between(0, 0.3))
 
 
-def _dress(n, random):
-    top = random.between(n, 0, 2)
-    sleeve = top + np.where(random.chance(n, 0.35), random.between(n, 5, 22), random.between(n, 0, 3))
+def _dress(canvas):
+    between = canvas.between
+    top = between(0, 2)
     mask, detail, _ = _upper_body(
-        n,
-        random,
-        random.between(n, 3, 5.2),
-        random.between(n, 0.2, 1.8),
-        random.between(n, 0, 4.5),
-        top,
-        random.between(n, 25, 28),
-        sleeve,
-        random.between(n, 1.5, 3),
-        random.between(n, 0.15, 0.5),
-        random.between(n, 1, 3),
-        random.between(n, 1, 6),
+        canvas,
+        half=between(3, 5.2),
+        waist=between(0.2, 1.8),
+        flare=between(0, 4.5),
+        top=top,
+        bottom=between(25, 28),
+        sleeve=top + np.where(canvas.chance(0.35), between(5, 22), between(0, 3)),
+        arm_width=between(1.5, 3),
+        spread=between(0.15, 0.5),
+        neck=between(1, 3),
+        depth=between(1, 6),
     )
-    return mask, detail * _line(row - random.between(n, 9, 15), 1.5, random.between(n, -0.3, 0.5))
+    return mask, detail * _line(canvas.row - between(9, 15), 1.5, between(-0.3, 0.5))
 
 
-def _coat(n, random):
-    mask, detail, aside = _long_sleeves(n, random)
-    opening = _line(aside, random.between(n, 0.8, 2.2), random.between(n, 0.25, 1))
-    lapel = _line(
-        aside - (random.between(n, 6, 12) - row) * random.between(n, 0.3, 0.6), 1.2, random.between(n, 0, 0.6)
-    )
-    return mask, detail * opening * np.where(row < 12, lapel, np.float32(1))
+def _coat(canvas):
+    between, row = canvas.between, canvas.row
+    mask, detail, aside = _long_sleeves(canvas)
+    opening = _line(aside, between(0.8, 2.2), between(0.3, 1))
+    lapel = _line(aside - (between(6, 12) - row) * between(0.3, 0.6), 1.2, between(0, 0.6) * (row < 12))
+    return mask, detail * opening * lapel
 
 
-def _sandal(n, random):
-    left, right, base = random.between(n, 0, 3), random.between(n, 24, 28), random.between(n, 17, 25)
-    heel = np.where(random.chance(n, 0.45), random.between(n, 5, 11), random.between(n, 0, 3))
-    sole = base - heel * _rise(column, random.between(n, 7, 11), random.between(n, 18, 24))
-    thickness = random.between(n, 1.2, 3.5)
-    ends = _inside(column - left) * _inside(right - column)
-    mask = _inside(thickness / 2 - np.abs(row - sole)) * ends
-    block = (
-        _inside(column - right + random.between(n, 1.5, 6))
-        * _inside(right - column)
-        * _inside(row - sole)
-        * _inside(base - row + 1)
-    )
-    mask = np.maximum(mask, block)
-    above = _inside(sole - row + 1)
+def _sandal(canvas):
+    canvas.flip()
+    between, row, column = canvas.between, canvas.row, canvas.column
+    right, base, thickness = between(24, 28), between(18, 25), between(1.2, 3.5)
+    heel = np.where(canvas.chance(0.45), between(5, 11), between(0, 3))
+    sole = base - heel * _rise(column, between(7, 11), between(18, 24))
+    ends = _inside(right - column) * _inside(column - between(0, 3))
+    block = _inside(column - right + between(1.5, 6)) * _inside(row - sole) * _inside(base - row + 1)
+    mask = np.maximum(_inside(thickness / 2 - np.abs(row - sole)), block) * ends
     for low, high in ((4, 10), (9, 16), (19, 24)):
-        place, height = random.between(n, low, high), random.between(n, 2, 8) + heel * 0.3
+        place = between(low, high)
         ground = base - heel * _rise(place, 8, 21)
-        strap = _ring(place, ground, random.between(n, 1.5, 4.5), height, random.between(n, 1, 2.4))
-        mask = np.maximum(mask, strap * above * random.chance(n, 0.75))
+        strap = canvas.ring(place, ground, between(2.5, 5), between(2, 5) + heel * 0.2, between(1, 2.4))
+        mask = np.maximum(mask, strap * _inside(sole - row + 1) * canvas.chance(0.75))
     return mask, np.float32(1)
 
 
-def _shirt(n, random):
-    long_mask, detail, aside = _long_sleeves(n, random)
-    short = random.chance(n, 0.45)
-    lower = random.between(n, 6, 14)
-    mask = np.where(short & (row > lower), np.minimum(long_mask, _inside(random.between(n, 5.5, 8) - aside)), long_mask)
-    buttons = _line(aside, 1, random.between(n, 0.1, 0.5) * (np.mod(row, 3) < 2))
-    collar = _line(aside - (6 - row) * np.float32(0.7), 1.5, random.between(n, 0.1, 0.5) * (row < 7))
+def _shirt(canvas):
+    between, row = canvas.between, canvas.row
+    long, detail, aside = _long_sleeves(canvas)
+    short = canvas.chance(0.45) & (row > between(6, 14))
+    mask = np.where(short, np.minimum(long, _inside(between(5.5, 8) - aside)), long)
+    buttons = _line(aside, 1.2, between(0.25, 0.8) * (np.mod(row, 4) < 2))
+    collar = _line(aside - (6 - row) * 0.7, 1.5, between(0.2, 0.7) * (row < 7))
     return mask, detail * buttons * collar
 
 
-def _shoe(n, random, toe, shaft, step, base):
-    """Return the silhouette of a closed shoe that points to the left, and its height above the ground."""
-    left, right = random.between(n, 0, 3), random.between(n, 24, 28)
+def _shoe(canvas, toe, shaft, step, base):
+    """Return the silhouette of a closed shoe and the height of each row above the ground."""
+    canvas.flip()
+    between, column = canvas.between, canvas.column
+    left, right, up = between(0, 3), between(24, 28), base - canvas.row
     tip = 1 - np.clip((left + 4 - column) / 5, 0, 1)
     height = toe * (0.45 + 0.55 * tip * (2 - tip)) + (shaft - toe) * _rise(column, step - 4, step + 4)
-    mask = _inside(height - (base - row)) * _inside(base - row) * _inside(column - left) * _inside(right - column)
-    return mask, base - row
+    return _inside(height - up) * _inside(up) * (_inside(column - left) * _inside(right - column)), up
 
 
-def _sneaker(n, random):
-    mask, height = _shoe(
-        n,
-        random,
-        random.between(n, 3.5, 6),
-        random.between(n, 7, 13),
-        random.between(n, 9, 17),
-        random.between(n, 18, 23),
-    )
-    sole = _line(height - 1, random.between(n, 1.5, 3), random.between(n, -0.6, 0.5))
-    laces = _line(
-        np.mod(column + row * random.between(n, 0.3, 1), 3) - 1,
-        1,
-        random.between(n, 0, 0.6) * ((column > 8) & (column < 16)),
-    )
+def _sneaker(canvas):
+    between = canvas.between
+    mask, up = _shoe(canvas, between(3.5, 6), between(7, 13), between(9, 17), between(18, 23))
+    sole = _line(up - 1, between(1.5, 3), between(-0.6, 0.5))
+    stripes = np.mod(canvas.column + canvas.row * between(0.3, 1), 3) - 1
+    laces = _line(stripes, 1, between(0, 0.6) * ((canvas.column > 8) & (canvas.column < 16)))
     return mask, sole * laces
 
 
-def _bag(n, random):
-    middle, top, bottom = random.between(n, 12.5, 14.5), random.between(n, 5, 15), random.between(n, 21, 28)
-    aside = np.abs(column - middle)
-    half = random.between(n, 7, 13.5)
-    width = half + random.between(n, -3, 2) * (bottom - row) / (bottom - top)
+def _bag(canvas):
+    between, row = canvas.between, canvas.row
+    middle, top, bottom, half = between(12.5, 14.5), between(5, 15), between(21, 28), between(7, 13.5)
+    aside = np.abs(canvas.column - middle)
+    width = half + between(-3, 2) * (bottom - row) / (bottom - top)
     box = _inside(width - aside) * _inside(row - top) * _inside(bottom - row)
-    reach = half * random.between(n, 0.35, 0.9)
-    handle = _ring(middle, top, reach, random.between(n, 2, 1 + top), random.between(n, 1, 2.6)) * (row <= top)
-    flap = _line(row - top - random.between(n, 2, 8), 1.2, random.between(n, -0.3, 0.6))
-    clasp = _line(aside, 3, random.between(n, -0.4, 0.4) * (np.abs(row - (top + bottom) / 2) < 2))
-    return np.maximum(box, handle * random.chance(n, 0.8)), flap * clasp
+    handle = canvas.ring(middle, top, half * between(0.35, 0.9), between(2, 1 + top), between(1, 2.6))
+    flap = _line(row - top - between(2, 8), 1.2, between(-0.3, 0.6))
+    clasp = _line(aside, 3, between(-0.4, 0.4) * (np.abs(row - (top + bottom) / 2) < 2))
+    return np.maximum(box, handle * ((row <= top) & canvas.chance(0.8))), flap * clasp
 
 
-def _ankle_boot(n, random):
-    base = random.between(n, 23, 28)
-    mask, height = _shoe(n, random, random.between(n, 4, 8), random.between(n, 12, 24), random.between(n, 10, 18), base)
-    arch = _inside(random.between(n, 0, 4) - height) * _inside(column - random.between(n, 8, 13)) * _inside(21 - column)
-    return mask * (1 - arch), _line(height - 2, 1.5, random.between(n, -0.4, 0.5))
+def _ankle_boot(canvas):
+    between = canvas.between
+    mask, up = _shoe(canvas, between(4, 8), between(12, 24), between(10, 18), between(23, 28))
+    arch = _inside(between(0, 4) - up) * _inside(canvas.column - between(8, 13)) * _inside(21 - canvas.column)
+    return mask * (1 - arch), _line(up - 2, 1.5, between(-0.4, 0.5))
 
 
 GARMENTS = (_t_shirt, _trouser, _pullover, _dress, _coat, _sandal, _shirt, _sneaker, _bag, _ankle_boot)
-
-
-def _expose(mask, detail, random):
-    """Return uint8 images: shade, texture and noise put on silhouettes, which are moved by up to two pixels."""
-    n = len(mask)
-    shade = random.between(n, 0.25, 1)
-    image = mask * detail * shade * _texture(n, random)
-    image = image * (1 + random.noise(n) * random.between(n, 0.02, 0.16))
-    return (np.clip(image, 0, 1) * 255).astype("uint8")
-
-
-def _texture(n, random):
-    """Return a factor for each pixel: plain cloth, stripes, checks, blotches or a print on the chest."""
-    kind = random.between(n, 0, 1)
-    strength = random.between(n, 0.1, 0.7)
-    period, phase = random.between(n, 2.5, 8), random.between(n, 0, 8)
-    across = np.mod(row + phase, period) < period / 2
-    along = np.mod(column + phase, period) < period / 2
-    coarse = random.noise(n)[:, ::4, ::4].repeat(4, 1).repeat(4, 2) > 0
-    size = random.between(n, 2, 6)
-    badge = (np.abs(column - 13.5) < size) & (np.abs(row - random.between(n, 9, 17)) < size * random.between(n, 0.3, 1))
-    dark = np.select(
-        [kind < 0.4, kind < 0.55, kind < 0.62, kind < 0.72, kind < 0.85],
-        [False, across, along, across ^ along, coarse],
-        badge,
-    )
-    return 1 - strength * dark
