@@ -8,7 +8,7 @@ At a kink it returns the slope from the left.
 Python numbers and lists are read as float64. Integer arrays and tensors raise a ``TypeError``: most of the time they
 are images that somebody forgot to scale. 16-bit NumPy arrays are computed in float32 and rounded at the end.
 
-On tensors ``sigmoid``, ``tanh``, ``relu``, ``softmax``, ``softplus`` and ``erf`` are elementary operations like
+On tensors ``sigmoid``, ``tanh``, ``relu``, ``softmax``, ``softplus`` and ``erfc`` are elementary operations like
 ``exp``: the backend has one kernel for each. Everything else is built from them by its formula.
 
 Each function can be given to a layer, as in ``Dense(100, activation=activations.elu)``. Keras saves a function by its
@@ -43,9 +43,12 @@ def _of_floats(formula):
     return checked
 
 
-def _erf(z):
-    """Return the error function; NumPy has none, SciPy has."""
-    return special.erf(z) if namespace(z) is np else namespace(z).erf(z)
+def _normal_cdf(z):
+    """Return Φ(z), the probability that a standard normal number is below z, as erfc(-z/√2) / 2."""
+    xp, u = namespace(z), -math.sqrt(0.5) * z
+    if xp is np:
+        return 0.5 * special.erfc(u)
+    return 0.5 * (xp.erfc(u) if hasattr(xp, "erfc") else 1 - xp.erf(u))  # erfc is new in Keras 3.15
 
 
 def _softplus(z):
@@ -984,7 +987,7 @@ def gelu(z, approximate=False):
     """
     if approximate:
         return 0.5 * z * (1 + namespace(z).tanh(math.sqrt(2 / math.pi) * _gelu_inner(z)))
-    return 0.5 * z * (1 + _erf(z * math.sqrt(0.5)))
+    return z * _normal_cdf(z)
 
 
 @_of_floats
@@ -1030,7 +1033,7 @@ def gelu_derivative(z, approximate=False):
         inner_slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * near * near)
         return 0.5 * (1 + t) + 0.5 * near * (1 - t * t) * inner_slope
     density = xp.exp(-0.5 * near * near) / math.sqrt(2 * math.pi)
-    return 0.5 * (1 + _erf(z * math.sqrt(0.5))) + near * density
+    return _normal_cdf(z) + near * density
 
 
 @_of_floats
