@@ -189,19 +189,20 @@ def test_agreement_with_keras(case, mode):
     z = GRID
     if case.startswith(("celu", "selu")) or "all arguments" in case:
         z = GRID[np.isin(GRID, (0, 1, 6), invert=True)]  # at their kinks Keras takes another slope, or adds two
+    if case.startswith("gelu") and not hasattr(keras.ops, "erfc"):
+        z = GRID[np.abs(GRID) < 9]  # without erfc, XLA's erf leaves an error of 1e-7 z
     z = tf.constant(z, "float32")
     value, gradient = value_and_gradient(lambda z: function(z, *arguments), mode)(z)
     value_keras, gradient_keras = value_and_gradient(keras_function(case), mode)(z)
     np.testing.assert_allclose(value, value_keras, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(gradient, gradient_keras, rtol=1e-6, atol=1e-6)
+    # Keras' own gradient of these two is off by 4e-6: near z = 5, tanh rounds to 1 and z enlarges that
+    limit = 5e-6 if case in ("mish", "gelu, tanh form") else 1e-6
+    np.testing.assert_allclose(gradient, gradient_keras, rtol=1e-6, atol=limit)
     truth = function(z.numpy().astype("float64"), *arguments)
     np.testing.assert_allclose(value, truth, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(function(z.numpy(), *arguments), truth, rtol=1e-6, atol=1e-6)
     if case != "softmax":
         slope_truth = slope(z.numpy().astype("float64"), *arguments)
-        limit = (
-            5e-6 if case in ("mish", "gelu, tanh form") else 1e-6
-        )  # near z = 5, tanh rounds to 1 and z enlarges that
         np.testing.assert_allclose(gradient, WEIGHTS[: slope_truth.size] * slope_truth, atol=limit)
         np.testing.assert_allclose(slope(z, *arguments), slope_truth, atol=limit)
         np.testing.assert_allclose(slope(z.numpy(), *arguments), slope_truth, atol=limit)
