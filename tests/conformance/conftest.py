@@ -13,11 +13,7 @@ def ours_in_the_place_of_keras(request):
         return
     keras.utils.set_random_seed(11)  # Keras' tests draw their inputs unseeded
     filtering = keras.config.is_traceback_filtering_enabled()
-    before = sum(suite.calls.values())
-    with suite.replaced():
+    with suite.running(f"{request.cls.__name__}.{request.node.name}"):
         yield
     if filtering:
         keras.config.enable_traceback_filtering()  # Keras' test class switches it off
-    name = f"{request.cls.__name__}.{request.node.name}"
-    reached = sum(suite.calls.values()) > before or name in request.cls.handson11_expected_failures
-    assert reached, f"{name} never used any of {sorted(suite.replace)}"

@@ -57,6 +57,7 @@ class Suite:
 
     module_name: str
     replace: dict
+    expected_failures: frozenset = frozenset()
     calls: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -87,6 +88,15 @@ class Suite:
                 else:
                     patch.setattr(module, name, self._counting_function(ours, name))
             yield self
+
+    @contextlib.contextmanager
+    def running(self, test_name):
+        """Run one test on ours; fail afterwards if it never reached them."""
+        before = sum(self.calls.values())
+        with self.replaced():
+            yield self
+        reached = sum(self.calls.values()) > before or test_name in self.expected_failures
+        assert reached, f"{test_name} never used any of {sorted(self.replace)}"
 
     def _counting_function(self, ours, name):
         @functools.wraps(ours)
@@ -144,7 +154,7 @@ def keras_tests(module_name, replace, expected_failures=None, unrelated=(), warn
     dict of str to class
         Test classes by name, for ``globals().update(...)``.
     """
-    suite = Suite(module_name, replace)
+    suite = Suite(module_name, replace, frozenset(expected_failures or {}))
     with suite.replaced():
         module = _private_copy(module_name)
     suite.calls.clear()
@@ -173,5 +183,4 @@ def keras_tests(module_name, replace, expected_failures=None, unrelated=(), warn
     for cls in classes.values():
         cls.pytestmark = [pytest.mark.filterwarnings(LAYER_TEST_WARNING)]
         cls.handson11_suite = suite
-        cls.handson11_expected_failures = frozenset(expected_failures or {})
     return classes
