@@ -229,6 +229,12 @@ class RReLU(_ActivationLayer):
     def get_config(self):
         return {**super().get_config(), "lower": self.lower, "upper": self.upper, "seed": self.seed}
 
+    def save_own_variables(self, store):
+        store["0"] = self.seed_generator.state.numpy()  # Keras saves weights only, not the state of its generators
+
+    def load_own_variables(self, store):
+        self.seed_generator.state.assign(store["0"])
+
 
 @keras.saving.register_keras_serializable(package="handson11")
 class ELU(_ActivationLayer):
