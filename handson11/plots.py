@@ -293,7 +293,7 @@ def clipping_arrows(gradient, by_value, by_norm, threshold=1.0):
     for role, arrow in (("clip_value", by_value), ("clip_norm", by_norm)):
         style = {"arrowstyle": "-|>", "color": ROLE[role]["color"], "lw": 2.4, "shrinkA": 0, "shrinkB": 0}
         zoom.annotate("", arrow, (0, 0), arrowprops=style)
-    label_line(zoom, by_value[0], by_value[1], "by value", "clip_value")
+    label_line(zoom, 1.02 * c, by_value[1] + 0.1 * c, "by value", "clip_value")
     label_line(zoom, by_norm[0] - 0.12, by_norm[1] * 1.0, "by norm", "clip_norm", ha="right", xytext=(0, 5))
     zoom.set(xlim=(-1.3 * c, 1.9 * c), ylim=(-0.35 * c, 1.85 * c), title="enlarged, equal axes")
     zoom.set_aspect("equal")
@@ -319,14 +319,15 @@ def cliff(w, b, loss, paths, labels):
     array of matplotlib Axes, one per path
     """
     figure, axes = panels(1, len(paths), sharex=True, sharey=True)
-    levels = np.geomspace(max(loss.min(), 1e-3), loss.max(), 14)
+    levels = np.linspace(0, np.sqrt(loss.max()) * 1.001, 14) ** 2
+    shades = mpl.colors.LinearSegmentedColormap.from_list("loss", ["white", "#D5DEEA", "#A9B9CE"])
     for cell, (role, path) in zip(axes, paths.items(), strict=True):
-        cell.contourf(w, b, loss, levels=levels, norm=mpl.colors.LogNorm(), cmap="Blues", alpha=0.75)
+        cell.contourf(w, b, loss, levels=levels, cmap=shades)
         cell.contour(w, b, loss, levels=levels, colors=CONTOUR_LINE, linewidths=0.6)
         inside = np.clip(path, -1e6, 1e6)
         cell.plot(inside[:, 0], inside[:, 1], **{**ROLE[role], "linestyle": "-", "linewidth": 1.4, "markersize": 4})
         cell.plot(*inside[0], "o", color=PALETTE["ink"], markersize=7, zorder=5)
-        cell.annotate("start", inside[0], xytext=(-6, -12), textcoords="offset points", ha="right", fontsize=9)
+        cell.annotate("start", inside[0], xytext=(8, 0), textcoords="offset points", va="center", fontsize=9)
         cell.set(xlabel="weight w", title=labels[role], xlim=(w[0], w[-1]), ylim=(b[0], b[-1]))
         cell.grid(False)
     axes[0].set_ylabel("bias b")
@@ -352,7 +353,7 @@ def norm_per_step(norms, threshold, labels):
     _, axes = panels()
     longest = max(len(values) for values in norms.values())
     axes.axhline(threshold, **ROLE["theory"])
-    label_line(axes, longest, threshold, "threshold", "theory", fontweight="normal")
+    label_line(axes, longest, threshold, "threshold", "theory", fontweight="normal", va="bottom")
     for role, values in norms.items():
         values = np.asarray(values, dtype=float)
         finite = np.isfinite(values)
