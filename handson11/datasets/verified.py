@@ -195,6 +195,6 @@ def _remove(path):
 
 
 def _short(error):
-    """Return the error's kind and the first 200 characters of its text on one line."""
-    text = " ".join(str(error).split())
+    """Return the error's kind and the end of its chain of causes, on one line of at most 200 characters."""
+    text = " ".join(str(error).split()).rpartition("Caused by ")[2]
     return f"{type(error).__name__}: {text[:200]}{'…' if len(text) > 200 else ''}"
