@@ -321,7 +321,7 @@ def relu(z, negative_slope=0.0, max_value=None, threshold=0.0):
         Pre-activation.
     negative_slope : float, default 0.0
         Slope below the threshold.
-    max_value : float, optional
+    max_value : float, at least 0, optional
         Largest value that is returned.
     threshold : float, default 0.0
         Inputs up to here count as negative.
@@ -334,7 +334,8 @@ def relu(z, negative_slope=0.0, max_value=None, threshold=0.0):
     Raises
     ------
     TypeError, ValueError
-        If ``z`` does not hold floating-point numbers, or another argument is not a finite number.
+        If ``z`` does not hold floating-point numbers, or another argument is not a finite number or is out of
+        range.
 
     Notes
     -----
@@ -362,7 +363,7 @@ def _require_relu_arguments(negative_slope, max_value, threshold):
     require_number("negative_slope", negative_slope)
     require_number("threshold", threshold)
     if max_value is not None:
-        require_number("max_value", max_value)
+        require_number("max_value", max_value, "be a finite number >= 0", low=0)
 
 
 @_of_floats
@@ -377,7 +378,7 @@ def relu_derivative(z, negative_slope=0.0, max_value=None, threshold=0.0):
         Pre-activation.
     negative_slope : float, default 0.0
         Slope below the threshold.
-    max_value : float, optional
+    max_value : float, at least 0, optional
         Above it the slope is 0.
     threshold : float, default 0.0
         Inputs up to here count as negative.
@@ -390,7 +391,8 @@ def relu_derivative(z, negative_slope=0.0, max_value=None, threshold=0.0):
     Raises
     ------
     TypeError, ValueError
-        If ``z`` does not hold floating-point numbers, or another argument is not a finite number.
+        If ``z`` does not hold floating-point numbers, or another argument is not a finite number or is out of
+        range.
 
     Notes
     -----
@@ -408,7 +410,7 @@ def relu_derivative(z, negative_slope=0.0, max_value=None, threshold=0.0):
     _require_relu_arguments(negative_slope, max_value, threshold)
     xp = namespace(z)
     slope = xp.where(z > threshold, xp.ones_like(z), negative_slope)
-    return slope if max_value is None else xp.where(z > max_value, 0, slope)
+    return slope if max_value is None else xp.where(z > max(max_value, threshold), 0, slope)
 
 
 @_of_floats

@@ -56,10 +56,10 @@ def test_derivative_of_the_randomized_unit(z, divisor):
     np.testing.assert_allclose(activations.rrelu_derivative(z, divisor), difference, rtol=1e-6, atol=1e-8)
 
 
-@given(z=ARRAYS, slope=st.floats(0, 1), threshold=st.floats(-2, 2), width=st.floats(0.1, 9))
-def test_derivative_of_relu_with_all_arguments(z, slope, threshold, width):
-    arguments = slope, threshold + width, threshold
-    z = np.where((np.abs(z - threshold) < 1e-3) | (np.abs(z - arguments[1]) < 1e-3), -100.0, z)
+@given(z=ARRAYS, slope=st.floats(0, 1), threshold=st.floats(-2, 2), top=st.floats(0.1, 9))
+def test_derivative_of_relu_with_all_arguments(z, slope, threshold, top):
+    arguments = slope, top, threshold
+    z = np.where((np.abs(z - threshold) < 1e-3) | (np.abs(z - top) < 1e-3), -100.0, z)
     difference = finite_difference(lambda z: activations.relu(z, *arguments), z)
     np.testing.assert_allclose(activations.relu_derivative(z, *arguments), difference, rtol=1e-6, atol=1e-8)
 

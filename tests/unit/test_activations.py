@@ -312,6 +312,11 @@ def test_jacobian_of_softmax():
         (lambda: activations.leaky_relu(1.0, math.inf), ValueError, "`negative_slope` must"),
         (lambda: activations.leaky_relu_derivative(1.0, None), TypeError, "`negative_slope` must"),
         (lambda: activations.relu(1.0, max_value="6"), TypeError, "`max_value` must"),
+        (
+            lambda: activations.relu(1.0, max_value=-1),
+            ValueError,
+            "`max_value` must be a finite number >= 0. Received: ",
+        ),
         (lambda: activations.relu(1.0, threshold=None), TypeError, "`threshold` must"),
         (lambda: activations.relu_derivative(1.0, negative_slope=math.nan), ValueError, "`negative_slope` must"),
         (lambda: activations.softmax(1.0), ValueError, "`axis` must be an axis of an input with 0 axes"),

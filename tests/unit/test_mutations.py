@@ -58,7 +58,37 @@ def prelu_of_three_channels(module):
     return near(layer(-np.ones((1, 2, 3), "float32")), -0.5) and layer.alpha.shape == (1, 3)
 
 
+def logistic_saturation(module):
+    """|z| = 5 is saturated, z = 0 is not."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("sigmoid")])
+    [record] = module.saturation(model, np.array([[-5.0], [0.0], [0.0], [5.0]]))
+    return (record.share, record.below, record.above) == (0.5, 0.25, 0.25)
+
+
+def first_unit_is_alive(module):
+    """It is below 0 on one input, above on the other; the second unit is below 0 on both."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.ReLU()])
+    return module.dead_units(model, np.array([[1.0, -1.0], [-1.0, -1.0]]))[0].dead.tolist() == [False, True]
+
+
+def outputs_0_and_4(module):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.ReLU()])
+    return module.activation_statistics(model, np.array([[-1.0], [4.0]]))[0]
+
+
+def gradient_3_4(module, penalty=False):
+    """The loss w·x has the gradient x = (3, 4) on both rows; the penalty ½‖w‖² adds w = (1, 1)."""
+    dense = keras.layers.Dense(
+        1, use_bias=False, kernel_initializer="ones", kernel_regularizer=keras.regularizers.L2(0.5) if penalty else None
+    )
+    model = keras.Sequential([keras.Input((2,)), dense])
+    x = np.array([[3.0, 4.0], [3.0, 4.0]])
+    return module.gradient_statistics(model, x, np.zeros((2, 1)), loss=lambda y, output: output[:, 0])[0]
+
+
 ACTIVATIONS = "handson11.activations"
+CLIPPING = "handson11.clipping"
+DIAGNOSTICS = "handson11.diagnostics"
 LAYERS = "handson11.layers"
 
 # (module, source, mutant, check)
@@ -106,7 +136,7 @@ MUTATIONS = [
     (ACTIVATIONS, "xp.minimum(result, max_value)", "result", lambda m: near(m.relu(9.0, max_value=6.0), 6)),
     (
         ACTIVATIONS,
-        "xp.where(z > max_value, 0, slope)",
+        "xp.where(z > max(max_value, threshold), 0, slope)",
         "slope",
         lambda m: near(m.relu_derivative(9.0, max_value=6.0), 0),
     ),
@@ -262,6 +292,33 @@ MUTATIONS = [
     (LAYERS, 'self.seed_generator.state.assign(store["0"])', "pass", saved_state),
     (LAYERS, "self.supports_masking = True\n        self.built", "self.built", hands_masks_on),
     (LAYERS, "1 if axis in shared else", "1 if axis not in shared else", prelu_of_three_channels),
+    (CLIPPING, "-clipvalue, clipvalue)", "0, clipvalue)", lambda m: near(m.clip_by_value([-7.0, 0.5], 2), [-2, 0.5])),
+    (
+        CLIPPING,
+        "maximum(_length([g / scale for g in wide]), limit)",
+        "_length([g / scale for g in wide])",
+        lambda m: near(m.clip_by_norm([0.3, 0.4], 1.0), [0.3, 0.4]),
+    ),
+    (
+        CLIPPING,
+        "maximum(_largest(wide), threshold)",
+        "maximum(wide[0].dtype.type(1), threshold)",
+        lambda m: near(m.clip_by_norm(np.float32([3e25, 4e25]), 1.0), [0.6, 0.8], 1e-6),
+    ),
+    (CLIPPING, "threshold / scale", "1 / scale", lambda m: near(m.clip_by_norm([3.0, 4.0], 2.5), [1.5, 2.0])),
+    (CLIPPING, "ops.sum(g * g)", "ops.sum(abs(g))", lambda m: near(m.global_norm([3.0, 4.0]), 5.0)),
+    (CLIPPING, "360 / np.pi", "180 / np.pi", lambda m: near(m.angle_between([1.0, 0.0], [0.0, 2.0]), 90.0)),
+    (CLIPPING, "[g - h for", "[g + h for", lambda m: near(m.angle_between([1.0, 0.0], [1.0, 1.0]), 45.0)),
+    (CLIPPING, "ratio == 0", "ratio < 0", lambda m: np.isnan(m.angle_between([0.0, 0.0], [1.0, 0.0]))),
+    (CLIPPING, '"float16" in', '"float32" in', lambda m: near(m.global_norm(np.float16([300, 400])), 500.0, 1e-3)),
+    (DIAGNOSTICS, "flat, z = np.abs(record.slopes) <", "flat, z = np.abs(record.slopes) >", logistic_saturation),
+    (DIAGNOSTICS, "flat & (z < 0)", "flat & (z <= 0) & (z > 0)", logistic_saturation),
+    (DIAGNOSTICS, "np.all(r.slopes == 0", "np.any(r.slopes == 0", first_unit_is_alive),
+    (DIAGNOSTICS, "np.sqrt(np.mean(a * a))", "np.mean(np.abs(a))", lambda m: near(outputs_0_and_4(m).rms, 8**0.5)),
+    (DIAGNOSTICS, "np.mean(a == 0)", "np.mean(a < 0)", lambda m: near(outputs_0_and_4(m).zeros, 0.5)),
+    (DIAGNOSTICS, "np.sqrt(np.mean(g * g))", "np.sqrt(np.sum(g * g))", lambda m: near(gradient_3_4(m).rms, 12.5**0.5)),
+    (DIAGNOSTICS, "keras.ops.mean(loss(", "keras.ops.sum(loss(", lambda m: near(gradient_3_4(m).norm, 5.0)),
+    (DIAGNOSTICS, "+ sum(model.losses)", "", lambda m: near(gradient_3_4(m, penalty=True).norm, 41**0.5)),
 ]
 
 
