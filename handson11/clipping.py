@@ -268,7 +268,6 @@ def _norm_parts(gradients):
 def _unit(gradients):
     """Return the gradients divided by their joint norm; NaN for a zero vector, which has no direction."""
     scale, ratio = _norm_parts(gradients)
-    ratio = namespace(ratio).where(ratio == 0, float("nan"), ratio)
     return [_widen(g) / scale / ratio for g in gradients]
 
 

@@ -195,6 +195,7 @@ def test_squares_do_not_overflow_in_half_precision(dtype):
     np.testing.assert_allclose(tf.cast(clipped, "float32"), [0.6, 0.8], rtol=4e-3)
     assert float(global_norm([tf.cast([300.0, 400.0], dtype)])) == pytest.approx(500.0, rel=2e-3)
     assert clip_by_norm(np.float16([300, 400]), 1.0).dtype == "float16"
+    assert float(global_norm(tf.ones(90_000, dtype))) == pytest.approx(300.0)  # the sum is beyond float16's 65,504
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e30])
