@@ -3,7 +3,6 @@
 Only the standard library is imported at the top, so that the check works before anything is installed.
 """
 
-import argparse
 import os
 import platform
 import re
@@ -104,24 +103,17 @@ def report_keras():
     return True
 
 
-def report_data(download):
-    """Print where the data is; return False if it was to be downloaded and could not be had."""
+def report_data():
+    """Print where the data is, and what a notebook would work with now."""
     print("\nData (Fashion-MNIST)")
     try:
-        from handson11.datasets import DataNotFoundError, load_fashion_mnist
         from handson11.datasets.fashion_mnist import FILES
         from handson11.datasets.verified import cache_folder, offline, user_folder
 
         folders = {"your folder": user_folder(FILES.name), "cache": cache_folder(FILES.name)}
     except ImportError as error:
         print(f"  cannot be looked for yet: {error}")
-        return not download
-    if download:
-        try:
-            load_fashion_mnist("fashion-mnist")
-        except DataNotFoundError as error:
-            print(f"  {error}")
-            return False
+        return
     found = None
     for place, folder in folders.items():
         states = {} if folder is None else FILES.states(folder)
@@ -143,16 +135,12 @@ def report_data(download):
     elif offline():
         print("  in use       the generated STAND-IN, until the real data is in one of these folders")
     else:
-        print("  in use       downloaded at first use (30 MB; now: python -m handson11 --download),")
+        print("  in use       downloaded at first use (30 MB; to do it now: python -m handson11.datasets),")
         print("               or the generated STAND-IN if there is no network")
-    return True
 
 
-def main(arguments=None):
+def main():
     """Print the report and return the exit code: 0 if all that is needed is here, otherwise 1."""
-    parser = argparse.ArgumentParser(prog="python -m handson11", description="Check the environment of the course.")
-    parser.add_argument("--download", action="store_true", help="get the real data now if it is not here yet")
-    download = parser.parse_args(arguments).download
     print(f"handson11 {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
     problems = []
     try:
@@ -162,7 +150,7 @@ def main(arguments=None):
         print("\nThe package is not installed. In the project's folder, run: python -m pip install -e .")
         return 1
     keras_works = not problems and report_keras()
-    data_works = report_data(download)
+    report_data()
     print()
     if python != "ok":
         print(f"Python is {python}: install a Python {metadata.metadata('handson11')['Requires-Python']}.")
@@ -171,9 +159,7 @@ def main(arguments=None):
     elif not keras_works:
         print("Keras is installed but does not work. Get it again with:")
         print("  python -m pip install --force-reinstall keras tensorflow")
-    if not data_works:
-        print("The real data could not be had.")
-    complete = python == "ok" and keras_works and data_works
+    complete = python == "ok" and keras_works
     if complete:
         print("Everything needed is here.")
     return 0 if complete else 1
