@@ -114,14 +114,30 @@ def _notebook_png(figure):
 
 
 def panels(rows=1, columns=1, size=None, **kwargs):
-    """Return (figure, axes) in one of the book's three sizes: wide 7.2 × 3.4, grid 7.2 × 5.6, small 5.4 × 3.4 inches."""
+    """Return (figure, axes) in one of the book's three sizes: wide 7.2 × 3.4, grid 7.2 × 5.6, small 5.4 × 3.4 inches.
+
+    Examples
+    --------
+    >>> figure, axes = panels(1, 2, sharey=True)
+    >>> axes.shape, [float(side) for side in figure.get_size_inches()]
+    ((2,), [7.2, 3.4])
+    >>> plt.close("all")
+    """
     if size is None:
         size = (7.2, 5.6) if rows > 1 else (7.2, 3.4)
     return plt.subplots(rows, columns, figsize=size, **kwargs)
 
 
 def label_line(axes, x, y, text, role=None, **kwargs):
-    """Write ``text`` beside the point (x, y) in the colour of ``role``, bold: a direct label instead of a legend."""
+    """Write ``text`` beside the point (x, y) in the colour of ``role``, bold: a direct label instead of a legend.
+
+    Examples
+    --------
+    >>> _, axes = panels()
+    >>> label_line(axes, 1.0, 0.5, "ReLU", "relu").get_text()
+    'ReLU'
+    >>> plt.close("all")
+    """
     style = {"color": ROLE[role]["color"] if role else PALETTE["ink"], "fontweight": "bold", "fontsize": 9}
     style |= {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
     return axes.annotate(text, (x, y), **{**style, **kwargs})
@@ -142,6 +158,13 @@ def lines(axes, x, curves, label=True):
     -------
     matplotlib Axes
         The same axes.
+
+    Examples
+    --------
+    >>> _, axes = panels()
+    >>> len(lines(axes, [1, 2, 3], {"relu": [0.9, 0.5, 0.4], "elu": [[0.8, 0.4, 0.3], [0.7, 0.5, 0.2]]}).lines)
+    2
+    >>> plt.close("all")
     """
     for role, values in curves.items():
         values = np.asarray(values, dtype=float)
@@ -154,7 +177,17 @@ def lines(axes, x, curves, label=True):
 
 
 def decade_ticks(axis):
-    """Give a log axis plain powers of ten as its only labels."""
+    """Give a log axis plain powers of ten as its only labels.
+
+    Examples
+    --------
+    >>> _, axes = panels()
+    >>> axes.set(xscale="log", xlim=(0.01, 10))
+    [...]
+    >>> [float(tick) for tick in decade_ticks(axes.xaxis).get_ticklocs() if 0.01 <= tick <= 10]
+    [0.01, 0.1, 1.0, 10.0]
+    >>> plt.close("all")
+    """
     axis.set_major_locator(mpl.ticker.LogLocator(base=10, numticks=9))
     axis.set_minor_formatter(mpl.ticker.NullFormatter())
     return axis
@@ -173,6 +206,14 @@ def saturation_curve(z, value, slope, threshold=5.0):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> z = np.linspace(-10, 10, 201)
+    >>> value = 1 / (1 + np.exp(-z))
+    >>> saturation_curve(z, value, value * (1 - value)).get_xlabel()
+    'weighted sum z'
+    >>> plt.close("all")
     """
     _, axes = panels(size=(5.4, 3.4))
     for low, high in ((z[0], -threshold), (threshold, z[-1])):
@@ -209,6 +250,14 @@ def by_layer(axes, curves, labels, ylabel=None, theory=None, theory_label=None):
     -------
     matplotlib Axes
         The same axes.
+
+    Examples
+    --------
+    >>> _, axes = panels()
+    >>> curves, labels = {"glorot": 0.25 ** np.arange(20.0)[::-1]}, {"glorot": ("Glorot", 10, 1.0)}
+    >>> by_layer(axes, curves, labels, ylabel="gradient").get_yscale()
+    'log'
+    >>> plt.close("all")
     """
     n_layers = np.shape(next(iter(curves.values())))[-1]
     layers = np.arange(1, n_layers + 1)
@@ -243,6 +292,13 @@ def activation_histograms(outputs, titles, rows, limits=(0, 1)):
     Returns
     -------
     array of matplotlib Axes of shape (rows, networks)
+
+    Examples
+    --------
+    >>> outputs = [[np.linspace(0, 1, 50)], [np.linspace(0.4, 0.6, 50)]]
+    >>> activation_histograms(outputs, ["wide", "narrow"], ["layer 1"]).shape
+    (1, 2)
+    >>> plt.close("all")
     """
     figure, axes = panels(len(rows), len(titles), sharex=True, squeeze=False)
     bins = np.linspace(*limits, 41)
@@ -274,6 +330,13 @@ def clipping_arrows(gradient, by_value, by_norm, threshold=1.0):
     Returns
     -------
     array of two matplotlib Axes
+
+    Examples
+    --------
+    >>> gradient = np.array([0.9, 100.0])
+    >>> clipping_arrows(gradient, [0.9, 1.0], gradient / np.linalg.norm(gradient)).shape
+    (2,)
+    >>> plt.close("all")
     """
     figure, (whole, zoom) = panels(1, 2, width_ratios=[1, 1.6])
     angle = np.linspace(0, 2 * np.pi, 200)
@@ -317,6 +380,15 @@ def cliff(w, b, loss, paths, labels):
     Returns
     -------
     array of matplotlib Axes, one per path
+
+    Examples
+    --------
+    >>> w, b = np.linspace(-1, 1, 5), np.linspace(-1, 1, 5)
+    >>> path = np.array([[0.9, 0.9], [0.2, 0.1]])
+    >>> cliff(w, b, w**2 + b[:, None] ** 2, {"no_remedy": path, "clip_norm": path / 2},
+    ...       {"no_remedy": "without", "clip_norm": "with"}).shape
+    (2,)
+    >>> plt.close("all")
     """
     figure, axes = panels(1, len(paths), sharex=True, sharey=True)
     levels = np.linspace(0, np.sqrt(loss.max()) * 1.001, 14) ** 2
@@ -349,6 +421,14 @@ def norm_per_step(norms, threshold, labels):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> norms = {"no_remedy": [2.0, 9.0, np.nan], "clip_norm": [2.0, 3.0, 1.5]}
+    >>> labels = {"no_remedy": ("without", 2, 9.0), "clip_norm": ("with", 3, 1.5)}
+    >>> norm_per_step(norms, 1.0, labels).get_xlabel()
+    'step'
+    >>> plt.close("all")
     """
     _, axes = panels()
     longest = max(len(values) for values in norms.values())
@@ -386,6 +466,13 @@ def over_epochs(axes, epochs, curves, labels):
     -------
     matplotlib Axes
         The same axes.
+
+    Examples
+    --------
+    >>> _, axes = panels()
+    >>> over_epochs(axes, [1, 2, 3], np.array([[1.0, 0.5, 0.4], [0.1, 0.2, 0.3]]), ["layer 1", "layer 2"]).get_yscale()
+    'log'
+    >>> plt.close("all")
     """
     looks = [("teal", "o", "-"), ("blue", "s", _LONG_DASH), ("purple", "^", _SHORT_DASH), ("ink", "D", _DOTTED)]
     order = np.argsort(curves[:, -1])
@@ -413,6 +500,16 @@ def batch_norm_steps(steps):
     Returns
     -------
     array of matplotlib Axes, shape (2, 2)
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 2.0], [3.0, 8.0], [5.0, 2.0]])
+    >>> centred = x - x.mean(axis=0)
+    >>> normalised = centred / centred.std(axis=0)
+    >>> steps = {"input": x, "centred": centred, "normalised": normalised, "scaled and shifted": 2 * normalised + 1}
+    >>> batch_norm_steps(steps).shape
+    (2, 2)
+    >>> plt.close("all")
     """
     _, axes = panels(2, 2, sharex=True, sharey=True)
     for ax, (title, points) in zip(axes.flat, steps.items(), strict=True):
@@ -446,6 +543,14 @@ def preactivation_histograms(values, names, limits=(-5, 5)):
     Returns
     -------
     array of matplotlib Axes, shape (layers, networks)
+
+    Examples
+    --------
+    >>> z = np.linspace(-4, 4, 100)
+    >>> values = {"no_remedy": {"layer 1": 3 * z}, "batch_norm": {"layer 1": z / 3}}
+    >>> preactivation_histograms(values, {"no_remedy": "without", "batch_norm": "with"}).shape
+    (1, 2)
+    >>> plt.close("all")
     """
     rows = list(next(iter(values.values())))
     _, axes = panels(len(rows), len(values), sharex=True, sharey=True, squeeze=False)
@@ -475,6 +580,12 @@ def loss_curves(curves, ylabel="training loss"):
     Returns
     -------
     array of matplotlib Axes, shape (panels,)
+
+    Examples
+    --------
+    >>> loss_curves({"ReLU": {"no_remedy": [[2.0, 1.5], [2.1, 1.4]], "batch_norm": [[1.0, 0.5], [1.1, 0.6]]}}).shape
+    (1,)
+    >>> plt.close("all")
     """
     _, axes = panels(1, len(curves), sharey=True, squeeze=False)
     for ax, (title, arms) in zip(axes[0], curves.items(), strict=True):
@@ -504,6 +615,13 @@ def accuracy_by_rate(rates, curves, names):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> accuracies = {"no_remedy": [[0.8, 0.7], [0.8, np.nan]], "batch_norm": [[0.8, 0.8], [0.7, 0.8]]}
+    >>> accuracy_by_rate([0.01, 0.1], accuracies, {"no_remedy": "without", "batch_norm": "with"}).get_xscale()
+    'log'
+    >>> plt.close("all")
     """
     _, ax = panels(size=(5.4, 3.4))
     curves = {role: np.nan_to_num(np.asarray(values, dtype=float), nan=0.1) for role, values in curves.items()}
@@ -534,6 +652,13 @@ def moving_averages(updates, averages, arrivals):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> updates = np.arange(1, 101)
+    >>> moving_averages(updates, {"momentum_0.9": 1 - 0.9**updates}, {"momentum_0.9": 29}).get_xscale()
+    'log'
+    >>> plt.close("all")
     """
     _, ax = panels(size=(5.4, 3.4))
     ax.axhline(0.95, **ROLE["reference"])
@@ -567,6 +692,12 @@ def batch_deviations(sizes, measured, theory):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> batch_deviations([2, 8], [[0.5, 0.9], [0.7, 1.0]], [0.56, 0.93]).get_xlabel()
+    'batch size'
+    >>> plt.close("all")
     """
     _, ax = panels(size=(5.4, 3.4))
     low, high = np.quantile(measured, [0.05, 0.95], axis=0)
@@ -594,6 +725,12 @@ def fan_connections(fan_in=6, fan_out=3):
     Returns
     -------
     array of matplotlib Axes, shape (2,)
+
+    Examples
+    --------
+    >>> fan_connections(fan_in=4, fan_out=2).shape
+    (2,)
+    >>> plt.close("all")
     """
     _, axes = panels(1, 2)
     inputs = [(0.0, y) for y in np.linspace(1, 0, fan_in)]
@@ -634,6 +771,13 @@ def gain_curve(gains, sizes, marks):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> gains = np.linspace(0.5, 2.0, 7)
+    >>> gain_curve(gains, gains ** np.array([[40.0], [50.0]]), {"one": 1.0}).get_yscale()
+    'log'
+    >>> plt.close("all")
     """
     _, ax = panels()
     low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
@@ -672,6 +816,14 @@ def equal_variance_densities(w, densities, labels):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> w = np.linspace(-3, 3, 61)
+    >>> density = np.exp(-(w**2) / 2) / np.sqrt(2 * np.pi)
+    >>> equal_variance_densities(w, {"theory": density}, {"theory": ("normal", 1.2, 0.3)}).get_ylabel()
+    'density'
+    >>> plt.close("all")
     """
     _, ax = panels()
     for role, density in densities.items():
@@ -700,6 +852,13 @@ def signal_by_depth(signals, labels, ylabel="standard deviation of the outputs")
     Returns
     -------
     array of matplotlib Axes, shape (panels,)
+
+    Examples
+    --------
+    >>> curves, label = {"he": np.ones((2, 10))}, {"he": ("He", 5, 1.2)}
+    >>> signal_by_depth({"ReLU": curves, "tanh": curves}, {"ReLU": label, "tanh": label}).shape
+    (2,)
+    >>> plt.close("all")
     """
     figure, axes = panels(len(signals), 1, size=(7.2, 5.6), sharex=True, sharey=True)
     for ax, (title, curves) in zip(axes, signals.items(), strict=True):
@@ -726,6 +885,14 @@ def two_way_factors(ratio, forward, backward, labels):
     Returns
     -------
     array of matplotlib Axes, shape (2,)
+
+    Examples
+    --------
+    >>> ratio = np.array([0.1, 1.0, 10.0])
+    >>> factors, label = {"glorot": 2 / (1 + ratio)}, {"glorot": ("Glorot", 1.0, 1.2)}
+    >>> two_way_factors(ratio, factors, {"glorot": 2 * ratio / (1 + ratio)}, (label, label)).shape
+    (2,)
+    >>> plt.close("all")
     """
     _, axes = panels(1, 2, sharey=True)
     for ax, title, curves, texts in zip(axes, ("Forward", "Backward"), (forward, backward), labels, strict=True):
@@ -758,6 +925,12 @@ def chain_factors(sizes, measured, theory):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> chain_factors([100, 50, 10], [[0.1, 0.2, 1.0], [0.1, 0.2, 1.0]], [0.1, 0.2, 1.0]).get_yscale()
+    'log'
+    >>> plt.close("all")
     """
     _, ax = panels(size=(5.4, 3.4))
     place = np.arange(len(sizes))
@@ -791,6 +964,13 @@ def start_comparison(losses, labels, guessing):
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> losses = {"zeros": [[2.3, 2.3]], "he": [[1.0, 0.6]]}
+    >>> start_comparison(losses, {"zeros": "zeros", "he": "He"}, guessing=np.log(10)).get_xlabel()
+    'epoch'
+    >>> plt.close("all")
     """
     _, ax = panels()
     epochs = np.arange(1, np.shape(next(iter(losses.values())))[1] + 1)
@@ -800,3 +980,247 @@ def start_comparison(losses, labels, guessing):
         label_line(ax, epochs[-1], np.median(values, axis=0)[-1], labels[role], role, xytext=(8, 0))
     ax.set(xlabel="epoch", ylabel="training loss", xlim=(0.8, epochs[-1] * 1.18), ylim=(0, None))
     return ax
+
+
+def activation_family(z, functions, slopes, roles):
+    """Draw each activation function (solid) and its derivative (dashed) in a panel of its own, equal axes.
+
+    Parameters
+    ----------
+    z : array of shape (n,)
+        Inputs.
+    functions, slopes : dict of str → array of shape (n,)
+        Values and derivatives by the title of the panel; two panels a row.
+    roles : dict of str → str
+        Title → role.
+
+    Returns
+    -------
+    array of matplotlib Axes
+        One per panel.
+
+    Examples
+    --------
+    >>> z = np.array([-1.0, 0.0, 1.0])
+    >>> titles = ["one", "two", "three", "four"]
+    >>> activation_family(z, dict.fromkeys(titles, z), dict.fromkeys(titles, z**0), dict.fromkeys(titles, "relu")).shape
+    (2, 2)
+    """
+    figure, axes = panels(-(-len(functions) // 2), 2, size=(7.2, 1.05 * len(functions)), sharex=True, sharey=True)
+    for ax, (title, values) in zip(axes.flat, functions.items(), strict=False):
+        color = ROLE[roles[title]]["color"]
+        ax.axhline(0, color=PALETTE["ink"], linewidth=0.6)
+        ax.axvline(0, color=PALETTE["ink"], linewidth=0.6)
+        ax.plot(z, values, color=color)
+        ax.plot(z, slopes[title], color=color, linestyle=_SHORT_DASH, linewidth=1.3)
+        ax.set_title(title, color=color)
+        ax.set(xlim=(z[0], z[-1]), ylim=(-2.0, 2.6), aspect="equal")
+    first = axes.flat[0]
+    label_line(first, -3.8, 1.6, "solid: value, dashed: slope", fontweight="normal")
+    for ax in axes[-1]:
+        ax.set_xlabel("z")
+    return axes
+
+
+def kink_at_zero(z, functions, slopes):
+    """Draw a function and its slope near 0 for several parameters, one panel above the other.
+
+    Parameters
+    ----------
+    z : array of shape (n,)
+        Inputs near 0.
+    functions, slopes : dict of str → array of shape (n,)
+        Values and slopes by label, at most four.
+
+    Returns
+    -------
+    array of matplotlib Axes
+        The panel of the function and the panel of the slope.
+
+    Examples
+    --------
+    >>> z = np.array([-1.0, 0.0, 1.0])
+    >>> kink_at_zero(z, {"a": z}, {"a": z**0}).shape
+    (2,)
+    """
+    figure, axes = panels(1, 2, sharex=True)
+    looks = [_look("orange", _DASH_DOT), _look("green"), _look("purple", _SHORT_DASH), _look("blue", _DOTTED)]
+    for ax, curves, title in zip(axes, (functions, slopes), ("value f(z)", "slope f′(z)"), strict=True):
+        for (label, values), look in zip(curves.items(), looks, strict=False):
+            ax.plot(z, values, label=label, **look)
+        ax.axvline(0, color=PALETTE["ink"], linewidth=0.6)
+        ax.set_title(title)
+        ax.set_xlabel("z")
+    axes[0].legend()
+    return axes
+
+
+def moment_paths(paths, fixed_point=(0.0, 1.0)):
+    """Draw how mean and variance travel from layer to layer, one line with a dot per layer for each start.
+
+    Parameters
+    ----------
+    paths : array of shape (starts, layers, 2)
+        Mean and variance after each layer; the first entry is the input.
+    fixed_point : tuple of float, default (0.0, 1.0)
+        Where the paths should end.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> moment_paths([[[1.0, 1.0], [0.5, 1.0]]]).get_xlabel()
+    'mean of the outputs'
+    """
+    figure, axes = panels(size=(5.4, 3.4))
+    for path in np.asarray(paths):
+        axes.plot(path[:, 0], path[:, 1], color=ROLE["selu"]["color"], ls="-", linewidth=1.1, marker="o", markersize=3)
+        axes.plot(*path[0], color=ROLE["selu"]["color"], marker="o", markersize=7, markerfacecolor="white", mew=1.2)
+    axes.plot(*fixed_point, color=PALETTE["ink"], marker="*", markersize=14, linestyle="none", zorder=3)
+    label_line(axes, fixed_point[0] + 0.03, fixed_point[1] + 0.12, f"({fixed_point[0]:g}, {fixed_point[1]:g})")
+    axes.set(xlabel="mean of the outputs", ylabel="variance of the outputs")
+    return axes
+
+
+def moments_by_depth(deviations, means, roles, labels):
+    """Draw standard deviation (log axis) and mean of the outputs of each layer, one panel above the other.
+
+    Parameters
+    ----------
+    deviations, means : dict of str → array of shape (seeds, layers)
+        Per condition; drawn as median and range over the seeds. Means beyond ±3 are not shown.
+    roles : dict of str → str
+        Condition → role.
+    labels : dict of str → tuple (str, int)
+        Condition → the words for its line, and the layer beside which they stand.
+
+    Returns
+    -------
+    array of matplotlib Axes
+        The panel of the deviations and the panel of the means.
+
+    Examples
+    --------
+    >>> moments_by_depth({"a": np.ones((2, 5))}, {"a": np.zeros((2, 5))}, {"a": "selu"}, {"a": ("held", 5)}).shape
+    (2,)
+    """
+    figure, axes = panels(2, 1, sharex=True, height_ratios=[2, 1])
+    for name, values in deviations.items():
+        look = {**ROLE[roles[name]], "marker": None}
+        layers = np.arange(1, np.shape(values)[1] + 1)
+        for ax, rows in zip(axes, (values, means[name]), strict=True):
+            rows = np.asarray(rows, dtype=float)
+            ax.plot(layers, np.median(rows, axis=0), **look)
+            ax.fill_between(layers, rows.min(axis=0), rows.max(axis=0), color=look["color"], alpha=0.2, lw=0)
+        words, layer = labels[name]
+        label_line(axes[0], layer, np.median(values, axis=0)[layer - 1], words, color=look["color"])
+    axes[0].set(yscale="log", ylim=(1e-4, 1e4), ylabel="standard deviation", xlim=(0, layers[-1] * 1.32))
+    axes[1].set(ylim=(-3, 3), ylabel="mean", xlabel="hidden layer")
+    axes[0].set_xticks(np.arange(0, layers[-1] + 1, 20))
+    decade_ticks(axes[0].yaxis)
+    return axes
+
+
+def shares_by_rate(arms, labels, ylabel="share of dead units"):
+    """Draw a share against the learning rate (log axis): the median as a line, every seed as a point.
+
+    Parameters
+    ----------
+    arms : dict of str → tuple (role, rates, shares)
+        ``shares`` has shape (rates, seeds).
+    labels : dict of str → tuple (str, int, str)
+        Arm → the words for its line, the number of the rate beside which they stand, and their vertical alignment.
+    ylabel : str
+        Label of the vertical axis.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> shares_by_rate({"a": ("relu", [0.1, 1.0], np.zeros((2, 3)))}, {"a": ("ReLU", 1, "center")}).get_xscale()
+    'log'
+    """
+    figure, axes = panels(size=(7.2, 3.4))
+    for name, (role, rates, shares) in arms.items():
+        shares, look = np.asarray(shares, dtype=float), ROLE[role]
+        axes.plot(rates, np.median(shares, axis=1), **look)
+        for column in shares.T:
+            axes.plot(rates, column, color=look["color"], marker=look["marker"], markersize=3.5, alpha=0.6, ls="none")
+        words, place, alignment = labels[name]
+        label_line(axes, rates[place], np.median(shares[place]), words, role, va=alignment)
+    axes.set(xscale="log", xlabel="learning rate (log scale)", ylabel=ylabel)
+    left, right = axes.get_xlim()
+    axes.set_xlim(left, right * 4)
+    decade_ticks(axes.xaxis)
+    axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    return axes
+
+
+def seeds_of_arms(groups, roles, labels, xlabel="test accuracy"):
+    """Draw one row per arm: every seed as a point, the median as a bar, one panel per group with its own scale.
+
+    Parameters
+    ----------
+    groups : dict of str → dict of str → array of shape (seeds,)
+        Title of the panel → arm → measurements; at most two panels.
+    roles, labels : dict of str → str
+        Arm → role, and arm → name on the vertical axis.
+    xlabel : str
+        Label of the horizontal axes.
+
+    Returns
+    -------
+    array of matplotlib Axes
+        One per group.
+
+    Examples
+    --------
+    >>> seeds_of_arms({"few": {"a": [0.7, 0.8]}, "many": {"a": [0.9]}}, {"a": "relu"}, {"a": "ReLU"}).shape
+    (2,)
+    """
+    figure, axes = panels(1, len(groups), sharey=True, squeeze=False)
+    for ax, (title, arms) in zip(axes[0], groups.items(), strict=True):
+        for row, (name, values) in enumerate(arms.items()):
+            look = ROLE[roles[name]]
+            ax.plot([np.min(values), np.max(values)], [row, row], color=look["color"], ls="-", linewidth=1.2, alpha=0.6)
+            ax.plot(values, np.full(len(values), row), ls="none", marker=look["marker"], color=look["color"], alpha=0.6)
+            ax.plot([np.median(values)] * 2, [row - 0.32, row + 0.32], color=look["color"], ls="-", linewidth=3)
+        ax.set(title=title, xlabel=xlabel)
+        ax.set_yticks(range(len(arms)), [labels[name] for name in arms])
+    axes[0, 0].invert_yaxis()
+    return axes[0]
+
+
+def cost_and_progress(costs, epochs, roles, labels):
+    """Draw the price of one call against the epochs to a target, one point per activation.
+
+    Parameters
+    ----------
+    costs, epochs : dict of str → float
+        Microseconds per call (log axis), and epochs; an infinite number is left out.
+    roles, labels : dict of str → str
+        Name → role, and the words beside its point.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> cost_and_progress({"a": 3.0}, {"a": 7.0}, {"a": "relu"}, {"a": "ReLU"}).get_xscale()
+    'log'
+    """
+    figure, axes = panels(size=(5.4, 3.4))
+    for name, cost in costs.items():
+        if np.isfinite(epochs.get(name, np.inf)):
+            look = ROLE[roles[name]]
+            axes.plot(cost, epochs[name], marker=look["marker"], color=look["color"], markersize=9, ls="none")
+            label_line(axes, cost * 1.06, epochs[name], labels[name], roles[name])
+    axes.set(xscale="log", xlabel="time of one call, µs (log scale)", ylabel="epochs to the target loss", ylim=(0, None))
+    decade_ticks(axes.xaxis)
+    axes.set_xlim(axes.get_xlim()[0] * 0.7, axes.get_xlim()[1] * 1.6)
+    return axes
