@@ -56,14 +56,20 @@ FORMULAS = """
 })()
 """
 
-# What sticks out of the page to the right, without the boxes that scroll by themselves.
+# What sticks out of the page to the right, without what lies in a box that scrolls by itself.
 TOO_WIDE = """
 (() => {
   const root = document.documentElement;
   if (root.scrollWidth <= innerWidth && document.body.scrollWidth <= innerWidth) return [];
-  return [...document.querySelectorAll("main *")]
-    .filter(node => node.getBoundingClientRect().right > innerWidth + 1)
-    .slice(0, 5).map(node => `${node.tagName}.${node.className}`.slice(0, 80));
+  const inBox = node => {
+    for (let box = node.parentElement; box && box.tagName !== "MAIN"; box = box.parentElement)
+      if (getComputedStyle(box).overflowX !== "visible" && box.getBoundingClientRect().right <= innerWidth + 1)
+        return true;
+    return false;
+  };
+  return [`${root.scrollWidth} pixels`, ...[...document.querySelectorAll("main *")]
+    .filter(node => node.getBoundingClientRect().right > innerWidth + 1 && !inBox(node))
+    .slice(0, 5).map(node => `${node.tagName}.${node.getAttribute("class")} ${node.textContent}`.slice(0, 80))];
 })()
 """
 

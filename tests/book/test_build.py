@@ -177,6 +177,12 @@ def test_pages_are_well_formed_for_assistive_technology(own_pages, built_book):
     assert not problems
 
 
+def test_no_page_tells_a_path_of_the_machine_that_built_it(soups):
+    assert [
+        page.name for page, soup in soups.items() if str(ROOT) in str(soup) or str(Path.home()) + "/" in str(soup)
+    ] == []
+
+
 def test_every_page_of_the_contents_is_built(built_book):
     contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     for path in re.findall(r"(?:file|root): (\S+)", contents):
