@@ -1220,7 +1220,9 @@ def cost_and_progress(costs, epochs, roles, labels):
             look = ROLE[roles[name]]
             axes.plot(cost, epochs[name], marker=look["marker"], color=look["color"], markersize=9, ls="none")
             label_line(axes, cost * 1.06, epochs[name], labels[name], roles[name])
-    axes.set(xscale="log", xlabel="time of one call, µs (log scale)", ylabel="epochs to the target loss", ylim=(0, None))
+    axes.set(
+        xscale="log", xlabel="time of one call, µs (log scale)", ylabel="epochs to the target loss", ylim=(0, None)
+    )
     decade_ticks(axes.xaxis)
     axes.set_xlim(axes.get_xlim()[0] * 0.7, axes.get_xlim()[1] * 1.6)
     return axes
