@@ -8,8 +8,9 @@ At a kink it returns the slope from the left.
 Python numbers and lists are read as float64. Integer arrays and tensors raise a ``TypeError``: most of the time they
 are images that somebody forgot to scale. 16-bit NumPy arrays are computed in float32 and rounded at the end.
 
-On tensors ``sigmoid``, ``tanh``, ``relu``, ``softmax``, ``softplus`` and ``erfc`` are elementary operations like
-``exp``: the backend has one kernel for each. Everything else is built from them by its formula.
+On tensors ``sigmoid``, ``tanh``, ``relu``, ``leaky_relu``, ``elu``, ``softmax``, ``softplus`` and ``erfc`` are
+elementary operations like ``exp``: the backend has one kernel for each, and outside XLA a formula of several
+operations takes up to twice as long. Everything else is built from them by its formula.
 
 Each function can be given to a layer, as in ``Dense(100, activation=activations.elu)``. Keras saves a function by its
 name alone, so a saved model comes back with Keras' function of that name, which has the same values.
@@ -451,7 +452,10 @@ def leaky_relu(z, negative_slope=0.2):
     [-2.0, 0.0, 3.0]
     """
     require_number("negative_slope", negative_slope)
-    return namespace(z).where(z > 0, z, negative_slope * z)
+    xp = namespace(z)
+    if xp is not np and "float64" not in str(z.dtype):  # TensorFlow's kernel holds the slope in 32 bits
+        return xp.leaky_relu(z, negative_slope)
+    return xp.where(z > 0, z, negative_slope * z)
 
 
 @_of_floats
@@ -700,6 +704,8 @@ def elu(z, alpha=1.0):
     """
     require_number("alpha", alpha)
     xp = namespace(z)
+    if xp is not np:
+        return xp.elu(z, alpha)
     return relu(z) + alpha * xp.expm1(xp.minimum(z, 0))
 
 
