@@ -1,0 +1,344 @@
+"""Time our layers and functions against Keras' own and write the page book/reference/benchmarks.md.
+
+Ours, Keras' and Keras' once more (the control) take turns within one run, so that whatever else the machine does hits
+all three alike. What counts is the ratio of two neighbours in time; the control shows how far such a ratio strays when
+there is nothing to find.
+"""
+
+import os
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+PAGE = Path(__file__).resolve().parents[1] / "reference" / "benchmarks.md"
+TURNS = 41  # how often each of the three is timed
+TURN_SECONDS = 0.002  # how long one turn takes at least
+
+TEXT = """\
+# Benchmarks
+
+How fast are the layers and functions of `handson11` beside Keras' own? This page is written by `make bench`.
+The numbers depend on the machine and on what else it does: run it on yours.
+
+## How to read the tables
+
+Every row compares one of ours with the one of the same name in Keras (clipping: with TensorFlow, whose functions
+Keras uses). Both run as compiled functions in two ways: as a TensorFlow graph, and as a graph compiled with XLA, which
+`model.fit` uses by default. *Forward* is the output alone, *and back* adds the gradients with regard to the input and
+the weights. Initializers are called directly, as they are when a layer is built.
+
+- The first number is the median of **our time divided by Keras' time**: below 1 we are faster. In brackets stand the
+  quartiles, between which half of the {turns} ratios lie.
+- The **control** is Keras against a second copy of itself, measured in the same run. It should be 1. How far it strays
+  is what this machine cannot tell from nothing.
+- A row reads **slower** only if our lower quartile lies above the control's upper quartile, and **faster** only if our
+  upper quartile lies below the control's lower quartile. Everything else is *the same*.
+
+Some of ours do more than their counterparts on purpose. Outside XLA, which melts all steps into one, that can be seen:
+
+- `clip_by_norm` and `clip_by_global_norm` look for the largest entry first, so that no square overflows;
+- `gelu` with `approximate=True` holds z² from |z| = 10 on, so that its gradient stays finite in float16;
+- `selu` is λ times `elu`, with the slope from the left at 0, where Keras' one kernel takes the slope from the right.
+
+`RReLU` is not here: Keras has no such layer.
+
+{summary}
+
+{tables}
+
+## What was measured on
+
+| | |
+|---|---|
+{machine}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: two functions of the same arguments, and how they run."""
+
+    group: str
+    name: str
+    mode: str
+    ours: object
+    theirs: object
+    control: object
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Quartiles of our time divided by Keras', the same for the control, and Keras' median time in microseconds."""
+
+    ratio: tuple
+    control: tuple
+    microseconds: float
+
+    @property
+    def verdict(self):
+        """The three-way judgement that the page explains."""
+        if self.ratio[0] > self.control[2]:
+            return "slower"
+        return "faster" if self.ratio[2] < self.control[0] else "the same"
+
+
+def seconds_of(function, calls):
+    """Return the time of one call, averaged over ``calls`` in a row."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - start) / calls
+
+
+def measure(ours, theirs, control, turns=TURNS, turn_seconds=TURN_SECONDS):
+    """Time three functions in turns, each round in another order, and return the `Timing`."""
+    functions = (ours, theirs, control)
+    for function in functions:
+        function()  # traces and compiles
+        function()
+    calls = max(1, round(turn_seconds / seconds_of(theirs, 3)))
+    times = np.empty((turns, 3))
+    for turn in range(turns):
+        for place in range(3):
+            which = (turn + place) % 3
+            times[turn, which] = seconds_of(functions[which], calls)
+    quartiles = [tuple(np.quantile(times[:, which] / times[:, 1], (0.25, 0.5, 0.75))) for which in (0, 2)]
+    return Timing(*quartiles, microseconds=float(np.median(times[:, 1]) * 1e6))
+
+
+def in_graphs(group, name, ours, theirs, x):
+    """Return four cases: forward, and forward and back, as graph and under XLA.
+
+    ``ours`` and ``theirs`` make a fresh function or layer, so that the control is a real second copy.
+    """
+    import tensorflow as tf
+
+    def forward(make, xla):
+        function = make()
+        compiled = tf.function(function, jit_compile=xla)
+        return lambda: compiled(x)
+
+    def back(make, xla):
+        function = make()
+        function(x)
+        upstream = tf.constant(np.random.default_rng(1).normal(size=x.shape).astype("float32"))
+
+        @tf.function(jit_compile=xla)
+        def compiled(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = function(x)
+            return tape.gradient(y, [x, *(v.value for v in getattr(function, "trainable_variables", ()))], upstream)
+
+        return lambda: compiled(x)
+
+    cases = []
+    for step, build in (("forward", forward), ("and back", back)):
+        for kind, xla in (("graph", False), ("XLA", True)):
+            parts = (build(ours, xla), build(theirs, xla), build(theirs, xla))
+            cases.append(Case(group, name, f"{step}, {kind}", *parts))
+    return cases
+
+
+def activation_cases(x):
+    import keras
+
+    from handson11 import activations
+
+    for name in ("sigmoid", "tanh", "softmax", "relu", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish"):
+        ours, theirs = getattr(activations, name), getattr(keras.activations, name)
+        yield from in_graphs("Activation functions", name, lambda f=ours: f, lambda f=theirs: f, x)
+    yield from in_graphs(
+        "Activation functions",
+        "gelu, approximate",
+        lambda: lambda z: activations.gelu(z, approximate=True),
+        lambda: lambda z: keras.activations.gelu(z, approximate=True),
+        x,
+    )
+
+
+def layer_cases(x, images):
+    import keras
+
+    from handson11 import layers
+
+    for name in ("LeakyReLU", "PReLU", "ELU"):
+        yield from in_graphs("Layers", name, getattr(layers, name), getattr(keras.layers, name), x)
+    for text, data, training in (
+        ("BatchNormalization, training", x, True),
+        ("BatchNormalization, training, images", images, True),
+        ("BatchNormalization, inference", x, False),
+    ):
+
+        def maker(cls, data=data, training=training):
+            def make():
+                layer = cls()
+                layer.build(data.shape)
+                return Called(layer, training)
+
+            return make
+
+        yield from in_graphs(
+            "Layers", text, maker(layers.BatchNormalization), maker(keras.layers.BatchNormalization), data
+        )
+
+
+class Called:
+    """A layer with its ``training`` argument, as a function of the input."""
+
+    def __init__(self, layer, training):
+        self.layer, self.training = layer, training
+        self.trainable_variables = layer.trainable_variables
+
+    def __call__(self, x):
+        return self.layer(x, training=self.training)
+
+
+def initializer_cases(shape):
+    import keras
+
+    from handson11 import initializers
+
+    for law in ("Glorot", "He", "Lecun"):
+        for distribution in ("Normal", "Uniform"):
+            name = law + distribution
+            ours, theirs, control = (
+                getattr(module, name)(seed=0) for module in (initializers, keras.initializers, keras.initializers)
+            )
+            calls = [lambda initializer=initializer: initializer(shape) for initializer in (ours, theirs, control)]
+            yield Case("Initializers", name, "called directly", *calls)
+
+
+def clipping_cases(gradients):
+    import tensorflow as tf
+
+    from handson11 import clipping
+
+    pairs = {
+        "clip_by_value": (
+            lambda g: clipping.clip_by_value(g, 0.5),
+            lambda g: [tf.clip_by_value(part, -0.5, 0.5) for part in g],
+        ),
+        "clip_by_norm": (
+            lambda g: [clipping.clip_by_norm(part, 1.0) for part in g],
+            lambda g: [tf.clip_by_norm(part, 1.0) for part in g],
+        ),
+        "clip_by_global_norm": (
+            lambda g: clipping.clip_by_global_norm(g, 1.0),
+            lambda g: tf.clip_by_global_norm(g, 1.0)[0],
+        ),
+    }
+    for name, (ours, theirs) in pairs.items():
+        for kind, xla in (("graph", False), ("XLA", True)):
+            compiled = [tf.function(lambda g, f=f: f(g), jit_compile=xla) for f in (ours, theirs, theirs)]
+            calls = [lambda f=f: f(gradients) for f in compiled]
+            yield Case("Clipping", name, f"forward, {kind}", *calls)
+
+
+def all_cases():
+    """Yield every comparison, one at a time: what was measured is let go before the next is built."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return tf.constant(rng.normal(size=shape).astype("float32"))
+
+    x, images = normal(512, 300), normal(32, 14, 14, 32)
+    yield from activation_cases(x)
+    yield from layer_cases(x, images)
+    yield from initializer_cases((784, 300))
+    yield from clipping_cases([normal(784, 300), normal(300), normal(300, 100), normal(100), normal(100, 10)])
+
+
+def quartiles(values):
+    """Return "median (lower quartile to upper quartile)" with two decimals."""
+    low, middle, high = values
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def table_of(rows):
+    """Return the Markdown table of one group's (case, timing) pairs."""
+    lines = ["| Ours | Mode | Ours / Keras | Control | Keras, µs | |", "|---|---|---:|---:|---:|---|"]
+    lines += [
+        f"| {case.name} | {case.mode} | {quartiles(timing.ratio)} | {quartiles(timing.control)} "
+        f"| {timing.microseconds:,.0f} | {timing.verdict} |"
+        for case, timing in rows
+    ]
+    return "\n".join(lines)
+
+
+def summary_of(rows):
+    """Return one paragraph that counts the verdicts and gives the median over all rows."""
+    verdicts = [timing.verdict for _, timing in rows]
+    ours = np.median([timing.ratio[1] for _, timing in rows])
+    control = np.median([timing.control[1] for _, timing in rows])
+    counted = ", ".join(f"{word}: {verdicts.count(word)}" for word in ("faster", "the same", "slower"))
+    slower = [f"{case.name} ({case.mode})" for case, timing in rows if timing.verdict == "slower"]
+    ending = f"\n\nSlower in this run: {'; '.join(slower)}." if slower else ""
+    return (
+        f"**In this run, of {len(rows)} comparisons: {counted}.** The median over all rows is {ours:.2f}, "
+        f"of the control {control:.2f}.{ending}"
+    )
+
+
+def processor():
+    """Return the processor's name as far as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def machine():
+    """Return the rows of the table that describes the machine and the software."""
+    import tensorflow as tf
+
+    rows = [
+        ("Processor", f"{processor()}, {os.cpu_count()} cores"),
+        ("Accelerator", ", ".join(device.name for device in tf.config.list_physical_devices("GPU")) or "none used"),
+        ("System", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"),
+    ]
+    rows += [(name, version(name)) for name in ("handson11", "keras", "tensorflow", "numpy")]
+    return "\n".join(f"| {name} | {value} |" for name, value in rows)
+
+
+def page_of(rows, machine_rows):
+    """Return the whole page."""
+    groups = list(dict.fromkeys(case.group for case, _ in rows))
+    tables = "\n\n".join(
+        f"## {group}\n\n{table_of([row for row in rows if row[0].group == group])}" for group in groups
+    )
+    return TEXT.format(turns=TURNS, summary=summary_of(rows), tables=tables, machine=machine_rows)
+
+
+def main(only=""):
+    """Measure, print each row as it comes, and write the page unless only a part was asked for."""
+    rows = []
+    for case in all_cases():
+        if only and only not in case.name:
+            continue
+        timing = measure(case.ours, case.theirs, case.control)
+        rows.append((case, timing))
+        print(
+            f"{case.name:<38} {case.mode:<16} {quartiles(timing.ratio):<22} control {quartiles(timing.control):<22}"
+            f" {timing.microseconds:>8,.0f} µs  {timing.verdict}",
+            flush=True,
+        )
+    print("\n" + summary_of(rows).replace("**", ""))
+    if not only:
+        PAGE.write_text(page_of(rows, machine()), encoding="utf-8")
+        print(f"Written: {PAGE}")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main(*sys.argv[1:])

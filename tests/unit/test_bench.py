@@ -1,0 +1,92 @@
+"""The benchmark tool: its ratios, its judgement and its page, on functions whose times are known."""
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PATH = Path(__file__).resolve().parents[2] / "book" / "_tools" / "bench.py"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    spec = importlib.util.spec_from_file_location("bench_under_test", PATH)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def sleeper(seconds):
+    return lambda: time.sleep(seconds)
+
+
+def test_a_function_of_three_times_the_time_is_slower(bench):
+    timing = bench.measure(sleeper(0.006), sleeper(0.002), sleeper(0.002), turns=9, turn_seconds=0.002)
+    assert timing.verdict == "slower"
+    assert 1.2 < timing.ratio[1] < 6
+    assert timing.ratio[0] <= timing.ratio[1] <= timing.ratio[2]
+    assert timing.microseconds > 2000
+
+
+def test_a_function_of_a_third_of_the_time_is_faster(bench):
+    assert bench.measure(sleeper(0.002), sleeper(0.006), sleeper(0.006), turns=9).verdict == "faster"
+
+
+def test_each_takes_its_turn_in_every_place(bench):
+    calls = []
+    functions = [lambda name=name: calls.append(name) for name in "abc"]
+    bench.measure(*functions, turns=3, turn_seconds=0)
+    assert "".join(calls[-9:]) == "abcbcacab"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "control", "verdict"),
+    [
+        ((1.2, 1.3, 1.4), (0.9, 1.0, 1.1), "slower"),
+        ((1.05, 1.3, 1.4), (0.9, 1.0, 1.1), "the same"),
+        ((0.6, 0.7, 0.8), (0.9, 1.0, 1.1), "faster"),
+        ((0.6, 0.7, 0.95), (0.9, 1.0, 1.1), "the same"),
+        ((0.9, 1.0, 1.1), (0.5, 1.0, 1.5), "the same"),
+    ],
+)
+def test_verdict_is_about_quartiles_that_do_not_overlap(bench, ratio, control, verdict):
+    assert bench.Timing(ratio, control, 10.0).verdict == verdict
+
+
+def test_page_shows_every_row_and_counts_verdicts(bench):
+    def row(group, name, ratio):
+        return bench.Case(group, name, "forward, XLA", None, None, None), bench.Timing(ratio, (0.9, 1.0, 1.1), 1234.4)
+
+    rows = [row("One", "a", (1.2, 1.3, 1.4)), row("Two", "b", (0.9, 1.0, 1.1)), row("One", "c", (0.5, 0.6, 0.7))]
+    page = bench.page_of(rows, "| Processor | abacus |")
+    assert "of 3 comparisons: faster: 1, the same: 1, slower: 1" in page
+    assert "Slower in this run: a (forward, XLA)." in page
+    assert "| a | forward, XLA | 1.30 (1.20 to 1.40) | 1.00 (0.90 to 1.10) | 1,234 | slower |" in page
+    assert page.index("## One") < page.index("| c |") < page.index("## Two") < page.index("| b |")
+    assert "| Processor | abacus |" in page and page.startswith("# Benchmarks\n")
+
+
+def test_cases_compare_the_same_function(bench):
+    import numpy as np
+    import tensorflow as tf
+
+    x = tf.constant(np.linspace(-2, 2, 12, dtype="float32").reshape(4, 3))
+    cases = [*bench.activation_cases(x), *bench.layer_cases(x, tf.reshape(x, (1, 2, 2, 3)))]
+    chosen = [case for case in cases if case.name in ("elu", "PReLU", "BatchNormalization, training")]
+    assert len(chosen) == 12
+    for case in chosen:
+        for ours, theirs in zip(tf.nest.flatten(case.ours()), tf.nest.flatten(case.theirs()), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=2e-6)
+
+
+def test_clipping_cases_compare_the_same_function(bench):
+    import numpy as np
+    import tensorflow as tf
+
+    for case in bench.clipping_cases([tf.constant([3.0, 4.0]), tf.constant([[12.0]])]):
+        for ours, theirs in zip(case.ours(), case.theirs(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-6)
