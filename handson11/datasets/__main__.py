@@ -4,10 +4,17 @@ import sys
 
 from handson11.datasets import DataNotFoundError, load_fashion_mnist
 
-if __name__ == "__main__":
+
+def main():
+    """Print what was found, or everything that was tried, and return the exit code."""
     try:
         load_fashion_mnist("fashion-mnist")
     except DataNotFoundError as error:
         print(error)
-        sys.exit(1)
+        return 1
     print("Fashion-MNIST is at hand and verified.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

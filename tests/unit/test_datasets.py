@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from handson11 import datasets
+from handson11.datasets import __main__ as fetch
 from handson11.datasets import fashion_mnist, verified
 from handson11.datasets.verified import VerifiedFiles
 
@@ -328,6 +329,17 @@ def test_auto_falls_back_with_a_notice_nobody_can_overlook(place, refusing):
     assert data.source == "stand-in"
     assert "THIS IS NOT FASHION-MNIST" in text and refusing in text and "How to get it" in text
     assert caught[0].filename == __file__
+
+
+def test_command_that_fetches_the_data(place, serve, refusing, capsys):
+    place.mirrors(refusing)
+    assert fetch.main() == 1
+    assert refusing in capsys.readouterr().out
+    address, _ = serve(CONTENT)
+    place.mirrors(address)
+    assert fetch.main() == 0
+    assert "at hand and verified" in capsys.readouterr().out
+    assert place.cached() == NAMES
 
 
 def test_stand_in_on_request_has_no_notice(place):

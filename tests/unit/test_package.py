@@ -200,6 +200,12 @@ def test_check_names_the_data_in_use(capsys, monkeypatch, tmp_path):
     assert "1 files, every SHA-256 is right" in text and f"the real data in {tmp_path / 'small'}" in text
 
 
+def test_check_without_numpy_cannot_look_for_the_data(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "handson11.datasets.fashion_mnist", None)
+    check.report_data()
+    assert "cannot be looked for yet" in capsys.readouterr().out
+
+
 def test_check_names_old_and_missing_packages(capsys, monkeypatch):
     versions = {"keras": "3.5.9", "numpy": "3.0", "tensorflow": None}
     installed = metadata.version
