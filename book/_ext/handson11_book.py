@@ -1,5 +1,6 @@
 """What the book needs beyond its Sphinx extensions: offline maths, the chapter's equation numbers, optional buttons."""
 
+import itertools
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the API pages import Tenso
 logger = logging.getLogger(__name__)
 
 TAG = re.compile(r"\s*\\tag\{([^}]*)\}")
+REPEATED_IDS = {"exercise-content", "solution-content", "proof-content"}
 VERDICT = re.compile(r"CL-\d+ (confirmed|partly|refuted|open|not judged)\b")
 
 
@@ -55,16 +57,44 @@ def keep_equation_numbers(app, doctree):
             equations[label] = (node["docname"], tag.group(1))
 
 
-def mark_verdicts(app, doctree):
-    """Give outputs that consist of verdict lines ("CL-07 confirmed: ...") a class, which the style sheet draws."""
+def draw_verdicts(app, doctree):
+    """Take each verdict line ("CL-07 confirmed: ...") out of its output into a block that the style sheet draws."""
+    for node in list(doctree.findall(nodes.literal_block)):
+        lines = node.astext().rstrip("\n").splitlines()
+        if "output" not in node["classes"] or not any(map(VERDICT.match, lines)):
+            continue
+        blocks = []
+        for verdict, group in itertools.groupby(enumerate(lines), key=lambda pair: bool(VERDICT.match(pair[1]))):
+            texts = [line for _, line in group]
+            for text in texts if verdict else ["\n".join(texts)]:
+                block = node.copy()
+                block += nodes.Text(text)
+                block.rawsource = text
+                if verdict:
+                    block["classes"] = [*node["classes"], "verdict", "verdict-" + VERDICT.match(text)[1].split()[0]]
+                if text.strip():
+                    blocks.append(block)
+        node.replace_self(blocks)
+
+
+def shorten_tracebacks(app, doctree):
+    """Show where an error was made and what it says; leave out the frames inside libraries."""
     for node in doctree.findall(nodes.literal_block):
-        if "output" in node["classes"]:
-            lines = node.astext().strip().splitlines()
-            found = [VERDICT.match(line) for line in lines]
-            if lines and all(found):
-                kinds = {match.group(1).split()[0] for match in found}
-                kind = kinds.pop() if len(kinds) == 1 else "mixed"
-                node["classes"] += ["verdict", f"verdict-{kind}"]
+        if "traceback" in node["classes"]:
+            parts = node.astext().split("\n\n")
+            inside = [part.startswith("File ") for part in parts]
+            if any(inside):
+                first = inside.index(True)
+                kept = [part for part, library in zip(parts, inside, strict=True) if not library]
+                note = "    (frames inside the library are left out here)"
+                text = "\n\n".join([*kept[:first], note, *kept[first:]])
+                node.children, node.rawsource = [nodes.Text(text)], text
+
+
+def keep_ids_unique(app, doctree):
+    """Take away the ids that sphinx-exercise and sphinx-proof give to the content of each of their boxes."""
+    for node in doctree.findall(nodes.section):
+        node["ids"] = [name for name in node["ids"] if name not in REPEATED_IDS]
 
 
 def show_own_arguments(app, what, name, obj, options, signature, return_annotation):
@@ -90,5 +120,7 @@ def setup(app):
     app.connect("builder-inited", copy_mathjax)
     app.connect("autodoc-process-signature", show_own_arguments)
     app.connect("doctree-read", keep_equation_numbers)
-    app.connect("doctree-read", mark_verdicts)
+    app.connect("doctree-read", draw_verdicts)
+    app.connect("doctree-read", shorten_tracebacks)
+    app.connect("doctree-resolved", lambda app, doctree, page: keep_ids_unique(app, doctree))
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -113,12 +113,16 @@ class Chromium:
             raise RuntimeError(result["exceptionDetails"])
         return result["result"].get("value")
 
+    def wait_for(self, condition):
+        """Read events until one meets the condition."""
+        while not any(map(condition, self.events)):
+            self.events.append(self._next(timeout=60))
+
     def open(self, address):
         """Load a page, wait until its formulas are drawn, and return the events meanwhile."""
         self.events.clear()
         self.call("Page.navigate", url=address)
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
-            self.events.append(self._next(timeout=60))
+        self.wait_for(lambda event: event["method"] == "Page.loadEventFired")
         self.run("window.MathJax?.startup?.promise")
         self.run("document.fonts.ready.then(() => null)")
         return list(self.events)

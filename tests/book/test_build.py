@@ -11,6 +11,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from docutils import nodes
 
 import handson11
 
@@ -240,3 +241,40 @@ def test_no_button_leads_to_an_address_that_is_not_set(own_pages):
     for page, soup in own_pages.items():
         links = [link["href"] for link in soup.select(".article-header-buttons a[href]")]
         assert not [link for link in links if is_outside(link) and not (url and url in link)], page
+
+
+def literal(text, *classes):
+    document = nodes.document(None, None)
+    document += nodes.literal_block(text, text, classes=["output", *classes])
+    return document
+
+
+def test_verdict_lines_stand_in_blocks_of_their_own(extension):
+    document = literal("angle 41.5\nCL-30 confirmed: it turns.\nCL-31 refuted: it stays.\n", "stream")
+    extension.draw_verdicts(None, document)
+    found = [(block.astext(), block["classes"][2:]) for block in document]
+    assert found == [
+        ("angle 41.5", []),
+        ("CL-30 confirmed: it turns.", ["verdict", "verdict-confirmed"]),
+        ("CL-31 refuted: it stays.", ["verdict", "verdict-refuted"]),
+    ]
+
+
+def test_tracebacks_keep_the_cell_and_the_message(extension):
+    document = literal(
+        "-----\nValueError\nCell In[5], line 2\n\nFile keras/a.py:1, in f()\n    x\n\nValueError: no", "traceback"
+    )
+    extension.shorten_tracebacks(None, document)
+    first, note, last = document.astext().split("\n\n")
+    assert first.endswith("Cell In[5], line 2") and "left out" in note and last == "ValueError: no"
+
+
+def test_every_verdict_of_the_notebooks_is_drawn(own_pages):
+    printed = re.compile(r"^CL-\d+ (confirmed|partly|refuted|open|not judged)\b")
+    drawn = 0
+    for page, soup in own_pages.items():
+        for block in soup.select(".cell_output div.output"):
+            lines = [line for line in block.get_text().splitlines() if printed.match(line)]
+            assert not lines or (len(lines) == 1 and "verdict" in block["class"]), page
+            drawn += len(lines)
+    assert drawn > 10
