@@ -737,13 +737,13 @@ def fan_connections(fan_in=6, fan_out=3):
     units = [(1.0, y) for y in np.linspace(0.8, 0.2, fan_out)]
     one_input, one_unit = inputs[fan_in // 3], units[fan_out // 2]
     stories = [
-        ("Forward: one unit adds up fan_in values", [(point, one_unit) for point in inputs], one_unit, "blue"),
-        ("Backward: one input adds up fan_out errors", [(point, one_input) for point in units], one_input, "orange"),
+        ("Forward: a unit sums fan_in values", [(point, one_unit) for point in inputs], one_unit, "blue"),
+        ("Backward: an input sums fan_out errors", [(point, one_input) for point in units], one_input, "orange"),
     ]
     for ax, (title, arrows, target, colour) in zip(axes, stories, strict=True):
         for start in inputs:
             for end in units:
-                ax.plot(*zip(start, end, strict=True), color=CONTOUR_LINE, lw=0.6, alpha=0.6, zorder=1)
+                ax.plot(*zip(start, end, strict=True), "-", color=CONTOUR_LINE, lw=0.6, alpha=0.6, zorder=1)
         for start, end in arrows:
             style = {"arrowstyle": "-|>", "color": PALETTE[colour], "lw": 1.6, "shrinkA": 8, "shrinkB": 11}
             ax.annotate("", end, start, arrowprops=style, zorder=2)
@@ -942,6 +942,7 @@ def chain_factors(sizes, measured, theory):
     ax.axhline(1, color=CONTOUR_LINE, lw=0.8, zorder=0)
     ax.set_yscale("log")
     decade_ticks(ax.yaxis)
+    ax.set_ylim(10 ** np.floor(np.log10(np.min(low))), 10 ** np.ceil(np.log10(np.max(high))))
     ax.set_xticks(place, [f"{size:,}" for size in sizes])
     ax.set(
         xlabel="size of the layer (error signals travel from right to left)", ylabel="mean square of the error signal"
@@ -974,11 +975,11 @@ def start_comparison(losses, labels, guessing):
     """
     _, ax = panels()
     epochs = np.arange(1, np.shape(next(iter(losses.values())))[1] + 1)
-    ax.axhline(guessing, **ROLE["reference"])
+    ax.plot(epochs[[0, -1]], [guessing, guessing], **ROLE["reference"])
     lines(ax, epochs, losses, label=False)
     for role, values in losses.items():
         label_line(ax, epochs[-1], np.median(values, axis=0)[-1], labels[role], role, xytext=(8, 0))
-    ax.set(xlabel="epoch", ylabel="training loss", xlim=(0.8, epochs[-1] * 1.18), ylim=(0, None))
+    ax.set(xlabel="epoch", ylabel="training loss", xticks=epochs, xlim=(0.8, epochs[-1] * 1.18), ylim=(0, None))
     return ax
 
 
