@@ -45,7 +45,7 @@ def clip_by_value(gradients, clipvalue):
 
     References
     ----------
-    A. Géron (2019), *Hands-On Machine Learning*, 2nd edition, chapter 11, "Gradient Clipping".
+    Géron, A. (2019), *Hands-On Machine Learning*, 2nd edition, chapter 11, "Gradient Clipping".
 
     Examples
     --------
@@ -91,7 +91,8 @@ def clip_by_norm(gradient, clipnorm):
 
     References
     ----------
-    R. Pascanu, T. Mikolov and Y. Bengio (2013), "On the difficulty of training recurrent neural networks", Algorithm 1.
+    Pascanu, R., Mikolov, T. and Bengio, Y. (2013), "On the difficulty of training recurrent neural networks",
+    Algorithm 1.
 
     Examples
     --------
@@ -138,7 +139,8 @@ def clip_by_global_norm(gradients, global_clipnorm):
 
     References
     ----------
-    R. Pascanu, T. Mikolov and Y. Bengio (2013), "On the difficulty of training recurrent neural networks", Algorithm 1.
+    Pascanu, R., Mikolov, T. and Bengio, Y. (2013), "On the difficulty of training recurrent neural networks",
+    Algorithm 1.
 
     Examples
     --------
@@ -177,7 +179,8 @@ def global_norm(gradients):
 
     References
     ----------
-    R. Pascanu, T. Mikolov and Y. Bengio (2013), "On the difficulty of training recurrent neural networks", Algorithm 1.
+    Pascanu, R., Mikolov, T. and Bengio, Y. (2013), "On the difficulty of training recurrent neural networks",
+    Algorithm 1.
 
     Examples
     --------
@@ -219,7 +222,7 @@ def angle_between(first, second):
 
     References
     ----------
-    W. Kahan (2006), "How futile are mindless assessments of roundoff in floating-point computation?", section 12.
+    Kahan, W. (2006), "How futile are mindless assessments of roundoff in floating-point computation?", section 12.
 
     Examples
     --------

@@ -265,7 +265,7 @@ def activation_statistics(model, x, training=False, threshold=0.01):
 
     References
     ----------
-    X. Glorot and Y. Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks",
+    Glorot, X. and Bengio, Y. (2010), "Understanding the difficulty of training deep feedforward neural networks",
     figures 2–4.
 
     Examples
@@ -321,7 +321,7 @@ def gradient_statistics(model, x, y, loss=None, kernels_only=True, training=Fals
 
     References
     ----------
-    X. Glorot and Y. Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks",
+    Glorot, X. and Bengio, Y. (2010), "Understanding the difficulty of training deep feedforward neural networks",
     figures 7–9.
 
     Examples
@@ -385,7 +385,7 @@ def saturation(model, x, threshold=0.01, training=False):
 
     References
     ----------
-    X. Glorot and Y. Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks",
+    Glorot, X. and Bengio, Y. (2010), "Understanding the difficulty of training deep feedforward neural networks",
     section 3.
 
     Examples
@@ -431,7 +431,7 @@ def dead_units(model, x, training=False):
 
     References
     ----------
-    A. L. Maas, A. Y. Hannun and A. Y. Ng (2013), "Rectifier nonlinearities improve neural network acoustic models".
+    Maas, A. L., Hannun, A. Y. and Ng, A. Y. (2013), "Rectifier nonlinearities improve neural network acoustic models".
 
     Examples
     --------

@@ -70,7 +70,8 @@ def compute_fans(shape, input_axes=None, output_axes=None):
 
     References
     ----------
-    X. Glorot, Y. Bengio (2010), Understanding the difficulty of training deep feedforward neural networks, section 4.2.
+    Glorot, X. and Bengio, Y. (2010), Understanding the difficulty of training deep feedforward neural networks,
+    section 4.2.
 
     Examples
     --------
@@ -79,32 +80,32 @@ def compute_fans(shape, input_axes=None, output_axes=None):
     >>> compute_fans((3, 3, 16, 32))  # a 3 × 3 convolution from 16 to 32 channels
     (144, 288)
     """
-    require(
-        hasattr(shape, "__iter__") and not isinstance(shape, str), "shape", "be a sequence of sizes", shape, TypeError
-    )
-    shape = tuple(shape)
-    sizes_known = all(isinstance(size, numbers.Integral) and size >= 0 for size in shape)
-    require(sizes_known, "shape", "hold known sizes >= 0", shape)
-    require(
-        (input_axes is None) == (output_axes is None),
-        "input_axes",
-        "be given together with `output_axes`, or not at all",
-        input_axes,
-    )
+    shape = _checked_shape(shape, input_axes, output_axes)
     if input_axes is not None:
         return _product(shape, "input_axes", input_axes), _product(shape, "output_axes", output_axes)
     if len(shape) < 2:
-        fan = int(shape[0]) if shape else 1
+        fan = shape[0] if shape else 1
         return fan, fan
-    *filter_size, inputs, outputs = (int(size) for size in shape)
+    *filter_size, inputs, outputs = shape
     receptive = math.prod(filter_size)
     return receptive * inputs, receptive * outputs
+
+
+def _checked_shape(shape, input_axes, output_axes):
+    is_sequence = hasattr(shape, "__iter__") and not isinstance(shape, str)
+    require(is_sequence, "shape", "be a sequence of sizes", shape, TypeError)
+    shape = tuple(shape)
+    sizes_known = all(isinstance(size, numbers.Integral) and size >= 0 for size in shape)
+    require(sizes_known, "shape", "hold known sizes >= 0", shape)
+    both_or_none = (input_axes is None) == (output_axes is None)
+    require(both_or_none, "input_axes", "be given together with `output_axes`, or not at all", input_axes)
+    return tuple(int(size) for size in shape)
 
 
 def _product(shape, name, axes):
     known = all(isinstance(axis, numbers.Integral) and -len(shape) <= axis < len(shape) for axis in axes)
     require(known, name, f"hold axes of a kernel of {len(shape)} dimensions", axes)
-    return math.prod(int(shape[axis]) for axis in axes)
+    return math.prod(shape[axis] for axis in axes)
 
 
 def variance(shape, scale=1.0, mode="fan_in", input_axes=None, output_axes=None):
@@ -141,8 +142,8 @@ def variance(shape, scale=1.0, mode="fan_in", input_axes=None, output_axes=None)
 
     References
     ----------
-    X. Glorot, Y. Bengio (2010), equation 12 (fan_avg); K. He et al. (2015), Delving deep into rectifiers, equation 10
-    (scale 2, fan_in).
+    Glorot, X. and Bengio, Y. (2010), equation 12 (fan_avg); He, K. et al. (2015), Delving deep into rectifiers,
+    equation 10 (scale 2, fan_in).
 
     Examples
     --------
@@ -220,7 +221,8 @@ def truncated_normal_std(cut=2.0):
 
     References
     ----------
-    N. L. Johnson, S. Kotz, N. Balakrishnan (1994), Continuous univariate distributions, volume 1, section 13.10.1.
+    Johnson, N. L., Kotz, S. and Balakrishnan, N. (1994), Continuous univariate distributions, volume 1,
+    section 13.10.1.
 
     Examples
     --------
@@ -257,7 +259,7 @@ def he_scale(negative_slope=0.0):
 
     References
     ----------
-    K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers, equation 15.
+    He, K., Zhang, X., Ren, S. and Sun, J. (2015), Delving deep into rectifiers, equation 15.
 
     Examples
     --------
@@ -360,7 +362,7 @@ class VarianceScaling(keras.initializers.VarianceScaling):
 
     References
     ----------
-    X. Glorot, Y. Bengio (2010), equations 12 and 16; K. He et al. (2015), equations 10 and 14.
+    Glorot, X. and Bengio, Y. (2010), equations 12 and 16; He, K. et al. (2015), equations 10 and 14.
 
     Examples
     --------
@@ -457,7 +459,7 @@ class GlorotNormal(_NamedRule):
 
     References
     ----------
-    X. Glorot, Y. Bengio (2010), equation 12.
+    Glorot, X. and Bengio, Y. (2010), equation 12.
 
     Examples
     --------
@@ -490,7 +492,7 @@ class GlorotUniform(_NamedRule):
 
     References
     ----------
-    X. Glorot, Y. Bengio (2010), equation 16.
+    Glorot, X. and Bengio, Y. (2010), equation 16.
 
     Examples
     --------
@@ -537,7 +539,7 @@ class HeNormal(_HeRule):
 
     References
     ----------
-    K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers, equations 10 and 15.
+    He, K., Zhang, X., Ren, S. and Sun, J. (2015), Delving deep into rectifiers, equations 10 and 15.
 
     Examples
     --------
@@ -572,7 +574,7 @@ class HeUniform(_HeRule):
 
     References
     ----------
-    K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers, equations 10 and 15.
+    He, K., Zhang, X., Ren, S. and Sun, J. (2015), Delving deep into rectifiers, equations 10 and 15.
 
     Examples
     --------
@@ -605,7 +607,7 @@ class LecunNormal(_NamedRule):
 
     References
     ----------
-    Y. LeCun, L. Bottou, G. Orr, K.-R. Müller (1998), Efficient BackProp, section 4.6.
+    LeCun, Y., Bottou, L., Orr, G. and Müller, K.-R. (1998), Efficient BackProp, section 4.6.
 
     Examples
     --------
@@ -638,7 +640,7 @@ class LecunUniform(_NamedRule):
 
     References
     ----------
-    Y. LeCun, L. Bottou, G. Orr, K.-R. Müller (1998), Efficient BackProp, section 4.6.
+    LeCun, Y., Bottou, L., Orr, G. and Müller, K.-R. (1998), Efficient BackProp, section 4.6.
 
     Examples
     --------

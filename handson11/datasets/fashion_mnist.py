@@ -67,7 +67,7 @@ def load_fashion_mnist(source="auto"):
 
     References
     ----------
-    H. Xiao, K. Rasul and R. Vollgraf (2017), Fashion-MNIST: a novel image dataset for benchmarking machine
+    Xiao, H., Rasul, K. and Vollgraf, R. (2017), Fashion-MNIST: a novel image dataset for benchmarking machine
     learning algorithms.
 
     Examples
