@@ -422,9 +422,9 @@ def _check_foldable(layer, bn):
     plain = getattr(layer, "quantization_mode", None) is None and not getattr(layer, "lora_enabled", False)
     require(plain, "layer", "have plain weights, neither quantized nor with LoRA", layer)
     channels_first = getattr(layer, "data_format", None) == "channels_first"
-    rank = layer.compute_output_shape(layer.get_build_config()["input_shape"])
-    feature = 1 if channels_first else len(rank) - 1
-    require(bn.axis % len(rank) == feature, "bn", f"normalize the features of the layer, axis {feature}", bn)
+    outputs = layer.compute_output_shape(layer.get_build_config()["input_shape"])
+    feature = 1 if channels_first else len(outputs) - 1
+    require(bn.axis % len(outputs) == feature, "bn", f"normalize the features of the layer, axis {feature}", bn)
 
 
 def _float64(variable):

@@ -512,6 +512,7 @@ def batch_norm_steps(steps):
     >>> plt.close("all")
     """
     _, axes = panels(2, 2, sharex=True, sharey=True)
+    reach = 1.08 * max(np.max(np.abs(points) / [1, 0.75]) for points in steps.values())
     for ax, (title, points) in zip(axes.flat, steps.items(), strict=True):
         points = np.asarray(points)
         mean, deviation = points.mean(axis=0), points.std(axis=0)
@@ -521,6 +522,7 @@ def batch_norm_steps(steps):
         ax.errorbar(*mean, xerr=deviation[0], yerr=deviation[1], color=PALETTE["orange"], lw=2.4, marker="o", ms=7)
         ax.set_title(title)
         ax.set_aspect("equal")
+        ax.set(xlim=(-reach, reach), ylim=(-0.75 * reach, 0.75 * reach))
     for ax in axes[-1]:
         ax.set_xlabel("feature 1")
     for ax in axes[:, 0]:
@@ -528,7 +530,7 @@ def batch_norm_steps(steps):
     return axes
 
 
-def preactivation_histograms(values, names, limits=(-5, 5)):
+def preactivation_histograms(values, names, limits=(-5, 5), xlabel="pre-activation z"):
     """Draw the distribution of what reaches the activations: one row per layer, one column per network.
 
     Parameters
@@ -539,6 +541,7 @@ def preactivation_histograms(values, names, limits=(-5, 5)):
         Title of each column.
     limits : pair of float, default (-5, 5)
         Range of the common x axis; values outside count for the first and last bin.
+    xlabel : str, default "pre-activation z"
 
     Returns
     -------
@@ -562,7 +565,7 @@ def preactivation_histograms(values, names, limits=(-5, 5)):
             ax.set_title(f"{names[role]}, {row}")
             ax.set_yscale("log")
             decade_ticks(ax.yaxis)
-        column[-1].set_xlabel("pre-activation z")
+        column[-1].set_xlabel(xlabel)
     for ax in axes[:, 0]:
         ax.set_ylabel("share of values")
     return axes
@@ -574,7 +577,7 @@ def loss_curves(curves, ylabel="training loss"):
     Parameters
     ----------
     curves : dict of str → dict of role → array of shape (seeds, epochs)
-        Title of each panel and its curves; infinite and NaN values (diverged runs) are left out.
+        Title of each panel and its curves, at best two: the upper one is labelled above, the others below.
     ylabel : str, default "training loss"
 
     Returns
@@ -591,10 +594,12 @@ def loss_curves(curves, ylabel="training loss"):
     for ax, (title, arms) in zip(axes[0], curves.items(), strict=True):
         epochs = np.arange(1, np.shape(next(iter(arms.values())))[1] + 1)
         lines(ax, epochs, arms, label=False)
-        for role, values in arms.items():
-            middle = np.median(values, axis=0)
-            place = len(middle) // 2
-            label_line(ax, epochs[place], middle[place], role.replace("_", " "), role, xytext=(4, 9))
+        place = len(epochs) // 3
+        middles = {role: np.median(values, axis=0)[place] for role, values in arms.items()}
+        for role, middle in middles.items():
+            upper = middle == max(middles.values())
+            side = {"ha": "left", "xytext": (6, 12)} if upper else {"ha": "right", "xytext": (-4, -12)}
+            label_line(ax, epochs[place], middle, role.replace("_", " "), role, **side)
         ax.set_title(title)
         ax.set_xlabel("epoch")
     axes[0, 0].set_ylabel(ylabel)

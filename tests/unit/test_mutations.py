@@ -86,12 +86,37 @@ def gradient_3_4(module, penalty=False):
     return module.gradient_statistics(model, x, np.zeros((2, 1)), loss=lambda y, output: output[:, 0])[0]
 
 
+def batch_norm_gradient(module):
+    """x̂ = ∓2/3 with γ = 6 and ε = 5, so g = (1, 4) comes back as 2 (∓1.5 ± 2/3)."""
+    x, gradient = np.array([[1.0], [5.0]]), np.array([[1.0], [4.0]])
+    return near(module.batch_norm_backward(gradient, x, np.array([6.0]), 5.0)[0], [[-5 / 3], [5 / 3]])
+
+
+def folded_bias(module):
+    """s = 6/3 = 2, μ = 1, β = 1/2: a bias of 3 becomes (3 - 1) 2 + 1/2."""
+    dense, bn = keras.layers.Dense(1), keras.layers.BatchNormalization(epsilon=1.0)
+    keras.Sequential([keras.Input((1,)), dense, bn])
+    dense.set_weights([np.array([[5.0]]), np.array([3.0])])
+    bn.set_weights([np.array([value]) for value in (6.0, 0.5, 1.0, 8.0)])
+    folded = module.fold_batch_norm(dense, bn)
+    return near(folded.kernel, [[10.0]], 1e-6) and near(folded.bias, [4.5], 1e-6)
+
+
+def batch_norm_after_one_batch(module, trainable=True):
+    """Return the outputs for 1 and 5 in training and the moving averages after that (momentum 0.9, ε = 5)."""
+    layer = module.BatchNormalization(momentum=0.9, epsilon=5.0, trainable=trainable)
+    outputs = layer(np.array([[1.0], [5.0]], "float32"), training=True)
+    return np.asarray(outputs).ravel(), np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
+
+
 ACTIVATIONS = "handson11.activations"
 CLIPPING = "handson11.clipping"
 DIAGNOSTICS = "handson11.diagnostics"
 LAYERS = "handson11.layers"
+NORMALIZATION = "handson11.normalization"
 
 # (module, source, mutant, check)
+
 MUTATIONS = [
     (ACTIVATIONS, "e = np.exp(-np.abs(z))", "e = np.exp(np.abs(z))", lambda m: near(m.sigmoid(LN3), 3 / 4)),
     (
@@ -318,6 +343,70 @@ MUTATIONS = [
     (DIAGNOSTICS, "np.sqrt(np.mean(g * g))", "np.sqrt(np.sum(g * g))", lambda m: near(gradient_3_4(m).rms, 12.5**0.5)),
     (DIAGNOSTICS, "keras.ops.mean(loss(", "keras.ops.sum(loss(", lambda m: near(gradient_3_4(m).norm, 5.0)),
     (DIAGNOSTICS, "+ sum(model.losses)", "", lambda m: near(gradient_3_4(m, penalty=True).norm, 41**0.5)),
+    (
+        NORMALIZATION,
+        "1 / np.sqrt(variance + epsilon)",
+        "1 / np.sqrt(variance)",
+        lambda m: near(m.batch_norm([[2.0]], epsilon=1.0, mean=[1.0], variance=[3.0]), 1 / 2),
+    ),
+    (
+        NORMALIZATION,
+        "1 / np.sqrt(variance + epsilon)",
+        "1 / (np.sqrt(variance) + epsilon)",
+        lambda m: near(m.batch_norm([[2.0]], epsilon=1.0, mean=[1.0], variance=[3.0]), 1 / 2),
+    ),
+    (
+        NORMALIZATION,
+        "else beta - mean * scale",
+        "else beta + mean * scale",
+        lambda m: near(m.batch_norm([[5.0]], beta=[1.0], epsilon=0.0, mean=[1.0], variance=[4.0]), 3.0),
+    ),
+    (
+        NORMALIZATION,
+        "average(np.square(x - _along(mean, x, feature)))",
+        "average(np.square(x - _along(mean, x, feature))) * len(x) / (len(x) - 1)",
+        lambda m: near(m.batch_statistics([[1.0], [5.0]])[1], 4.0),
+    ),
+    (
+        NORMALIZATION,
+        "average(xp.square(distance)) / share",
+        "average(xp.square(distance))",
+        lambda m: near(m.batch_statistics(np.array([[[1.0], [5.0], [9.0]]]), mask=np.array([[1, 1, 0]]))[1], 4.0),
+    ),
+    (NORMALIZATION, "- mean_g - x_hat * mean_gx", "- mean_g + x_hat * mean_gx", batch_norm_gradient),
+    (NORMALIZATION, "gradient - mean_g - x_hat", "gradient - x_hat", batch_norm_gradient),
+    (
+        NORMALIZATION,
+        "v_hat * momentum + v * (1.0 - momentum)",
+        "v_hat * (1.0 - momentum) + v * momentum",
+        lambda m: near(m.moving_average(2.0, 12.0, 0.9), 3.0),
+    ),
+    (NORMALIZATION, "else bias * scale + shift", "else bias + shift", folded_bias),
+    (NORMALIZATION, "kernel * aligned", "kernel", folded_bias),
+    (
+        LAYERS,
+        "mean, variance = batch_mean, batch_variance",
+        "mean = batch_mean",
+        lambda m: near(batch_norm_after_one_batch(m)[0], [-2 / 3, 2 / 3], 1e-6),
+    ),
+    (
+        LAYERS,
+        "if training and self.trainable",
+        "if training",
+        lambda m: near(batch_norm_after_one_batch(m, trainable=False)[1], 0.0),
+    ),
+    (
+        LAYERS,
+        "moving_average(mean, batch_mean, self.momentum)",
+        "moving_average(batch_mean, mean, self.momentum)",
+        lambda m: near(batch_norm_after_one_batch(m)[1], 0.1 * 3.0, 1e-6),
+    ),
+    (
+        LAYERS,
+        "moving_average(variance, batch_variance, self.momentum)",
+        "moving_average(variance, batch_variance**0.5, self.momentum)",
+        lambda m: near(batch_norm_after_one_batch(m)[2], 0.9 + 0.1 * 4.0, 1e-6),
+    ),
 ]
 
 
