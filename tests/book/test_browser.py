@@ -1,11 +1,16 @@
 """Every page in a real browser, opened as a file, with the network cut off."""
 
+import contextlib
 import os
+import shutil
 
 import pytest
-from chromium import Chromium, find_chromium
+from playwright.sync_api import sync_playwright
 
 pytestmark = pytest.mark.browser
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+INSIDE = ("file:", "data:", "blob:", "about:")
 
 # Text whose contrast with the background behind it is below WCAG AA (4.5, or 3 for large text).
 LOW_CONTRAST = """
@@ -75,36 +80,57 @@ TOO_WIDE = """
 BROKEN_IMAGES = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
 
 
+# The formulas are drawn and the fonts are there.
+COMPLETE = """
+async () => {
+  await window.MathJax?.startup?.promise;
+  await document.fonts.ready;
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Start the browser of this machine. Without one the tests skip; in continuous integration they fail."""
-    path = find_chromium()
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         reason = "no Chromium or Chrome on this machine (Debian: apt-get install chromium)"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    with Chromium(path) as browser:
+    options = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=options) as browser:
         yield browser
 
 
-def complaints(events):
-    """Describe every request to the outside, failed request, console error and uncaught exception."""
-    found = []
-    for event in events:
-        kind, details = event["method"], event["params"]
-        if kind == "Network.requestWillBeSent":
-            address = details["request"]["url"]
-            if not address.startswith(("file:", "data:", "blob:", "about:")):
-                found.append(f"request to {address}")
-        elif kind == "Network.loadingFailed" and not details.get("canceled"):
-            found.append(f"failed request: {details['errorText']}")
-        elif kind == "Runtime.exceptionThrown":
-            details = details["exceptionDetails"]
-            found.append(f"exception: {details.get('exception', {}).get('description', details['text'])}")
-        elif kind == "Runtime.consoleAPICalled" and details["type"] in ("error", "warning", "assert"):
-            found.append(f"console {details['type']}: {[item.get('value') for item in details['args']]}")
-        elif kind == "Log.entryAdded" and details["entry"]["level"] in ("error", "warning"):
-            found.append(f"log {details['entry']['level']}: {details['entry']['text']}")
-    return found
+@contextlib.contextmanager
+def open_tab(browser, width=1280, height=900, dark=False):
+    """Give an empty tab without a network, and the list of complaints that grows while pages are opened in it."""
+    size, scheme = {"width": width, "height": height}, "dark" if dark else "light"
+    with browser.new_context(viewport=size, color_scheme=scheme, offline=True) as context:
+        tab, complaints = context.new_page(), []
+
+        def note_request(request):
+            if not request.url.startswith(INSIDE):
+                complaints.append(f"request to {request.url}")
+
+        def note_failure(request):
+            if request.failure != "net::ERR_ABORTED":  # given up by the page itself
+                complaints.append(f"failed request: {request.failure} for {request.url}")
+
+        def note_message(message):
+            if message.type in ("error", "warning", "assert"):
+                complaints.append(f"console {message.type}: {message.text}")
+
+        tab.on("request", note_request)
+        tab.on("requestfailed", note_failure)
+        tab.on("console", note_message)
+        tab.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+        yield tab, complaints
+
+
+def visit(tab, address):
+    """Load a page and wait until it is complete."""
+    tab.goto(address)
+    tab.evaluate(COMPLETE)
 
 
 def assert_no_problems(problems):
@@ -114,47 +140,41 @@ def assert_no_problems(problems):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_page_is_complete_without_a_network(browser, built_book, page_paths, dark):
     problems, formulas = [], 0
-    for page in page_paths:
-        name = page.relative_to(built_book).as_posix()
-        browser.resize(375, 812, dark=dark)
-        problems += [(name, text) for text in complaints(browser.open(page.as_uri()))]
-        theme = browser.run("document.documentElement.dataset.theme")
-        if theme != ("dark" if dark else "light"):
-            problems.append((name, f"the colour scheme is {theme}"))
-        maths = browser.run(FORMULAS)
-        formulas += maths["wanted"]
-        problems += [(name, f"{kind} formula: {text}") for kind in ("blank", "wrong", "raw") for text in maths[kind]]
-        problems += [(name, f"image not shown: {text}") for text in browser.run(BROKEN_IMAGES)]
-        problems += [(name, f"at 375 pixels too wide: {text}") for text in browser.run(TOO_WIDE)]
-        problems += [(name, f"contrast {text}") for text in browser.run(LOW_CONTRAST)]
-        browser.resize(1440, 900, dark=dark)
-        problems += [(name, f"at 1440 pixels too wide: {text}") for text in browser.run(TOO_WIDE)]
+    with open_tab(browser, dark=dark) as (tab, complaints):
+        for page in page_paths:
+            name = page.relative_to(built_book).as_posix()
+            complaints.clear()
+            tab.set_viewport_size({"width": 375, "height": 812})
+            visit(tab, page.as_uri())
+            theme = tab.evaluate("document.documentElement.dataset.theme")
+            if theme != ("dark" if dark else "light"):
+                problems.append((name, f"the colour scheme is {theme}"))
+            maths = tab.evaluate(FORMULAS)
+            formulas += maths["wanted"]
+            problems += [
+                (name, f"{kind} formula: {text}") for kind in ("blank", "wrong", "raw") for text in maths[kind]
+            ]
+            problems += [(name, f"image not shown: {text}") for text in tab.evaluate(BROKEN_IMAGES)]
+            problems += [(name, f"at 375 pixels too wide: {text}") for text in tab.evaluate(TOO_WIDE)]
+            problems += [(name, f"contrast {text}") for text in tab.evaluate(LOW_CONTRAST)]
+            tab.set_viewport_size({"width": 1440, "height": 900})
+            problems += [(name, f"at 1440 pixels too wide: {text}") for text in tab.evaluate(TOO_WIDE)]
+            problems += [(name, text) for text in complaints]
     assert_no_problems(problems)
     assert formulas > 20
 
 
 def test_the_first_file_leads_to_the_landing_page(browser, built_book):
-    wanted = (built_book / "book" / "index.html").as_uri()
-    browser.events.clear()
-    browser.call("Page.navigate", url=(built_book / "index.html").as_uri())
-    arrived = ("Page.frameNavigated", wanted)
-    browser.wait_for(lambda event: (event["method"], event["params"].get("frame", {}).get("url")) == arrived)
+    with open_tab(browser) as (tab, _):
+        tab.goto((built_book / "index.html").as_uri())
+        tab.wait_for_url((built_book / "book" / "index.html").as_uri())
 
 
 def test_search_finds_a_page_without_a_network(browser, built_book):
-    browser.resize(1280)
-    events = browser.open((built_book / "search.html").as_uri() + "?q=Glorot")
-    found = browser.run(
-        """new Promise(resolve => {
-             const look = left => {
-               const links = [...document.querySelectorAll("#search-results li a")].map(link => link.href);
-               links.length || !left ? resolve(links) : setTimeout(look, 100, left - 1);
-             };
-             look(50);
-           })"""
-    )
-    assert any("11_1_unstable_gradients" in address for address in found)
-    assert_no_problems([("search.html", text) for text in complaints(events + browser.events)])
+    with open_tab(browser) as (tab, complaints):
+        visit(tab, (built_book / "search.html").as_uri() + "?q=Glorot")
+        tab.locator("#search-results li a[href*='11_1_unstable_gradients']").first.wait_for()
+    assert_no_problems([("search.html", text) for text in complaints])
 
 
 def test_a_request_to_the_outside_would_be_noticed(browser, tmp_path):
@@ -163,15 +183,31 @@ def test_a_request_to_the_outside_would_be_noticed(browser, tmp_path):
         '<html><link rel="icon" href="data:,"><script src="https://example.org/a.js"></script>'
         "<main><p style='color:#999;background:#fff'>pale</p><span class='math'>\\(x\\)</span></main>"
         "<script>console.error('told')</script><script>throw new Error('thrown')</script>"
-        "<div style='width:2000px'>wide</div></html>"
+        "<img src='missing.png'><div style='width:2000px'>wide</div></html>"
     )
-    browser.resize(375)
-    text = "\n".join(complaints(browser.open(page.as_uri())))
-    assert "request to https://example.org/a.js" in text
-    assert "told" in text and "thrown" in text
-    assert browser.run("document.documentElement.scrollWidth") > 375
-    assert browser.run(FORMULAS)["blank"] == ["\\(x\\)"]
-    assert len(browser.run(LOW_CONTRAST)) == 1
+    with open_tab(browser, width=375) as (tab, complaints):
+        visit(tab, page.as_uri())
+        text = "\n".join(complaints)
+        assert "request to https://example.org/a.js" in text
+        assert "failed request: net::ERR_INTERNET_DISCONNECTED for https://example.org/a.js" in text
+        assert "console error: told" in text and "exception: thrown" in text
+        assert len(tab.evaluate(BROKEN_IMAGES)) == 1
+        assert tab.evaluate(TOO_WIDE)
+        assert tab.evaluate(FORMULAS)["blank"] == ["\\(x\\)"]
+        assert len(tab.evaluate(LOW_CONTRAST)) == 1
+
+
+def test_formulas_are_awaited(browser, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<html><link rel='icon' href='data:,'><main><span class='math'>x</span></main><script>"
+        "const draw = () => document.querySelector('.math').append(document.createElement('mjx-container'));"
+        "const promise = new Promise(done => setTimeout(() => { draw(); done(); }, 500));"
+        "window.MathJax = {startup: {promise}};</script></html>"
+    )
+    with open_tab(browser) as (tab, _):
+        visit(tab, page.as_uri())
+        assert tab.evaluate(FORMULAS)["blank"] == []
 
 
 def test_the_keyboard_reaches_wide_tables(browser, built_book, tmp_path):
@@ -183,9 +219,9 @@ def test_the_keyboard_reaches_wide_tables(browser, built_book, tmp_path):
         f"<script src='{static}/handson11.js'></script>"
         f"<main class='bd-content'><article class='bd-article'><table><tr>{cells}</tr></table></article></main></html>"
     )
-    browser.resize(375)
-    browser.open(page.as_uri())
-    browser.run("new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))).then(() => null)")
-    box = browser.run("(b => [b.tabIndex, b.getAttribute('role')])(document.querySelector('.table-scroll'))")
-    assert box == [0, "region"]
-    assert browser.run(TOO_WIDE) == []
+    with open_tab(browser, width=375) as (tab, _):
+        visit(tab, page.as_uri())
+        tab.locator(".table-scroll[tabindex='0'][role='region']").wait_for()
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("document.activeElement.className") == "table-scroll"
+        assert tab.evaluate(TOO_WIDE) == []
