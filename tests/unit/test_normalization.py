@@ -372,3 +372,11 @@ def test_channels_first_convolutions_fold_too():
         np.asarray(conv.kernel) * np.asarray(bn.gamma) / np.sqrt(np.asarray(bn.moving_variance) + 1e-3),
         rtol=1e-5,
     )
+
+
+def test_a_single_instance_has_no_spread():
+    for x in (np.array([3.0, -7.0]), tf.constant([3.0, -7.0])):
+        mean, variance = batch_statistics(x)
+        np.testing.assert_array_equal(mean, [3.0, -7.0])
+        np.testing.assert_array_equal(variance, [0.0, 0.0])
+        np.testing.assert_allclose(batch_norm(x), [0.0, 0.0], atol=1e-5)
