@@ -10,6 +10,8 @@
 import functools
 import re
 
+collect_ignore = ["conftest.py"]
+
 NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.]*\w)")
 
 

@@ -223,21 +223,22 @@ class Trainer:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.cast(logits, tf.float32))
             return tf.reduce_mean(losses), state
 
-        def evaluate(weights, state, x, y):
-            logits, _ = model.stateless_call(weights, state, x, training=False)
+        def evaluate(weights, state, parts):
+            # One call for all parts: compiling the network once more costs more than joining the images.
+            sizes = [x.shape[0] for x, _ in parts]
+            images, labels = (tf.concat(arrays, axis=0) for arrays in zip(*parts, strict=True))
+            logits, _ = model.stateless_call(weights, state, images, training=False)
             logits = tf.cast(logits, tf.float32)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
-            hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), y)
-            return loss, tf.reduce_mean(tf.cast(hits, tf.float32))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            hits = tf.cast(tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels), tf.float32)
+            train_loss = tf.reduce_mean(tf.split(losses, sizes)[0])
+            return train_loss, *(tf.reduce_mean(part) for part in tf.split(hits, sizes))
 
         def whole_run(weights, state, x, y, x_validation, y_validation, x_test, y_test, batches, rates):
-            slots = [[tf.zeros_like(w) for _ in range(n_slots)] for w in weights]
-            losses = tf.zeros_like(rates)
-            for i in tf.range(tf.shape(rates)[0]):
-                x_batch, y_batch = tf.gather(x, batches[i]), tf.gather(y, batches[i])
+            def update(i, weights, slots, state, losses):
                 with tf.GradientTape() as tape:
                     tape.watch(weights)
-                    loss, state = loss_of(weights, state, x_batch, y_batch)
+                    loss, state = loss_of(weights, state, tf.gather(x, batches[i]), tf.gather(y, batches[i]))
                 gradients = tape.gradient(loss, weights)
                 if clip is not None:
                     gradients = clip(gradients)
@@ -245,13 +246,15 @@ class Trainer:
                 updates = [step(g, t, rates[i], *slot) for g, slot in zip(gradients, slots, strict=True)]
                 weights = [w + change for w, (change, _) in zip(weights, updates, strict=True)]
                 slots = [list(new_slot) for _, new_slot in updates]
-                losses = tf.tensor_scatter_nd_update(losses, [[i]], [loss])
-            train_loss, train_accuracy = evaluate(weights, state, x, y)
-            _, validation_accuracy = evaluate(weights, state, x_validation, y_validation)
-            _, test_accuracy = evaluate(weights, state, x_test, y_test)
-            return weights, state, losses, (train_loss, train_accuracy, validation_accuracy, test_accuracy)
+                return i + 1, weights, slots, state, tf.tensor_scatter_nd_update(losses, [[i]], [loss])
 
-        return tf.function(whole_run, jit_compile=self.jit_compile)
+            slots = [[tf.zeros_like(w) for _ in range(n_slots)] for w in weights]
+            start = (tf.constant(0), weights, slots, state, tf.zeros_like(rates))
+            _, weights, _, state, losses = tf.while_loop(lambda i, *_: i < tf.shape(rates)[0], update, start)
+            parts = [(x, y), (x_validation, y_validation), (x_test, y_test)]
+            return weights, state, losses, evaluate(weights, state, parts)
+
+        return tf.function(whole_run, jit_compile=self.jit_compile, autograph=False)
 
     def run(self, task, seed, learning_rate, epochs=10, batch_size=128, start=None):
         """Train from the start weights of ``seed`` and return a :class:`Run`.
