@@ -1157,10 +1157,13 @@ def shares_by_rate(arms, labels, ylabel="share of dead units"):
         for column in shares.T:
             axes.plot(rates, column, color=look["color"], marker=look["marker"], markersize=3.5, alpha=0.6, ls="none")
         words, place, alignment = labels[name]
-        label_line(axes, rates[place], np.median(shares[place]), words, role, va=alignment)
+        below = -3 if alignment == "top" else 0
+        label_line(axes, rates[place], np.median(shares[place]), words, role, va=alignment, xytext=(5, below))
     axes.set(xscale="log", xlabel="learning rate (log scale)", ylabel=ylabel)
     left, right = axes.get_xlim()
     axes.set_xlim(left, right * 4)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - 0.06 * (high - low), high)
     decade_ticks(axes.xaxis)
     axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
     return axes
