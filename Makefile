@@ -46,10 +46,10 @@ lint: $(READY)
 	$(call timed,checking the style,$(BIN)/ruff check . && $(BIN)/ruff format --check .)
 
 check-unit: $(READY)
-	$(call timed,unit$(COMMA) property and conformance tests$(COMMA) doctests$(COMMA) coverage,$(BIN)/pytest -m "not browser" --cov --cov-report=term:skip-covered)
+	$(call timed,unit$(COMMA) property and conformance tests$(COMMA) doctests$(COMMA) coverage,$(BIN)/pytest -m "not browser" --cov --cov-report=term:skip-covered -n auto --dist loadfile)
 
 check-notebooks: $(READY)
-	$(call timed,the notebooks on the stand-in data without network,env -u HANDSON11_DATA HANDSON11_CACHE=_build/no-data $(BIN)/python tests/no_network.py $(BIN)/pytest --nbval book -n auto --dist loadscope)
+	$(call timed,the notebooks on the stand-in data without network,env -u HANDSON11_DATA HANDSON11_CACHE=$(CURDIR)/_build/no-data $(BIN)/python tests/no_network.py $(BIN)/pytest --nbval book -n auto --dist loadscope)
 	@if $(BIN)/python -m handson11.datasets; then $(MAKE) --no-print-directory check-notebooks-real; \
 	else echo "The notebooks were not compared on the real data: it is not at hand."; fi
 
