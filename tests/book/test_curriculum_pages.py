@@ -398,7 +398,8 @@ def test_the_readme_gives_the_lines_that_the_makefile_runs():
     targets = [target for target in re.findall(r"^([a-z]+):", makefile, re.M) if target != "help"]
     assert {"book", "serve", "test", "lint", "notebooks", "lab", "bench", "lock"} <= set(targets)
     assert [target for target in targets if f"`make {target}" not in readme] == []
-    for option in (" -n auto", " --dist loadscope", " --dist loadfile", " --cov-report=term:skip-covered", " --quiet", " $(ONE)"):
+    parallel = (" -n auto", " --dist loadscope", " --dist loadfile")
+    for option in (*parallel, " --cov-report=term:skip-covered", " --quiet", " $(ONE)"):
         makefile = makefile.replace(option, "")
     program = r"\$\(BIN\)/((?:jupyter|ruff|uv|pytest|python book|python -m (?:http|handson11|pip))[^;&|)\n]*)"
     commands = [command.strip() for command in re.findall(program, makefile)]
