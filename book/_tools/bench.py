@@ -29,8 +29,9 @@ The numbers depend on the machine and on what else it does: run it on yours.
 
 Every row compares one of ours with the one of the same name in Keras (clipping: in TensorFlow, because Keras shows
 none of its own). Both run as compiled functions in two ways: as a TensorFlow graph, and as a graph compiled with XLA,
-which `model.fit` uses by default. *Forward* is the output alone, *and back* adds the gradients with regard to the input
-and the weights. Initializers are called directly, as they are when a layer is built.
+which `model.fit` chooses by itself only on machines with an accelerator; on a processor alone ask for it with
+`jit_compile=True`. *Forward* is the output alone, *and back* adds the gradients with regard to the input and the
+weights. Initializers are called directly, as they are when a layer is built.
 
 - The first number is the median of **our time divided by Keras' time**: below 1 we are faster. In brackets stand the
   quartiles, between which half of the {turns} ratios lie.
