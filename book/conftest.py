@@ -4,7 +4,8 @@
 * ``measured``: on Fashion-MNIST the words must match and every number must agree within 25 % or 0.02; numbers printed
   with an exponent (2e-12) within a factor of 3. On the stand-in the cell must run; its numbers belong to other data.
 * ``fashion-mnist``: a claim about this very data set, compared exactly on it, and not on the stand-in.
-* ``nbval-ignore-output``: times of this machine, not compared at all (nbval's own tag).
+* ``nbval-ignore-output``: times of this machine, and small differences that rounding decides: not compared (nbval's own
+  tag); the verdict drawn from them is.
 """
 
 import functools
