@@ -12,7 +12,7 @@ define timed
 	@echo "→ $(1)"; start=$$(date +%s); { $(2); } && echo "✓ $(1): $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: help book serve test lint check-unit check-notebooks check-browser notebooks bench lab lock clean
+.PHONY: help book serve test lint check-unit check-notebooks check-browser notebooks claims bench lab lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,10 +21,11 @@ help:
 	@echo "make serve      build the book and open it on localhost"
 	@echo "make lab        JupyterLab in the book's folder, to play"
 	@echo "make notebooks  run every notebook again and store its outputs (ONE=path for one)"
+	@echo "make claims     run the experiments behind the verdicts, judge all claims (CLAIM=CL-10 or SECTION=11.1 for some)"
 	@echo "make lint       check the style of the code"
 	@echo "make bench      time our layers against Keras' own; rewrites the benchmark page"
 	@echo "make lock       resolve the exact versions again (needs the network)"
-	@echo "make clean      remove what was built; keeps the environment"
+	@echo "make clean      remove what was built; keeps the environment and finished runs"
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "handson11 needs Python 3.10 to 3.13, this is %d.%d. Name another one: make PYTHON=python3.12 ..." % v)'
@@ -65,6 +66,9 @@ test: lint book check-unit check-notebooks check-browser
 
 notebooks: $(READY)
 	$(call timed,running the notebooks,$(BIN)/python book/_tools/run_notebooks.py $(ONE))
+
+claims: $(READY)
+	$(call timed,running the experiments behind the claims,$(BIN)/python -m handson11.claims $(if $(CLAIM),--claim $(CLAIM)) $(if $(SECTION),--section $(SECTION)))
 
 bench: $(READY)
 	$(call timed,timing our layers against Keras' own,$(BIN)/python book/_tools/bench.py)

@@ -18,6 +18,7 @@ _MODULES = (
     "layers",
     "models",
     "normalization",
+    "optimizers",
     "plots",
 )
 

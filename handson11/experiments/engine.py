@@ -6,11 +6,14 @@ are its arguments, so one compilation serves every seed, every rate and every sc
 """
 
 import functools
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from handson11._check import require, require_choice, require_number
+from handson11._keras import all_layers
+from handson11.optimizers import SGD, Adam, Momentum, Nesterov, Optimizer
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def make_task(data, n=5000, seed=0, standardize="global", n_validation=2000):
 
 @dataclass(frozen=True)
 class Run:
-    """What one training run measured. After a divergence every accuracy and final loss is NaN, never "chance".
+    """What one training run measured. After a divergence every loss and accuracy is NaN, never "chance".
 
     Parameters
     ----------
@@ -106,7 +109,7 @@ class Run:
         Loss of each batch before its update.
     epoch_losses : array of shape (epochs,)
         Mean of ``losses`` over each epoch.
-    train_loss, train_accuracy, validation_accuracy, test_accuracy : float
+    train_loss, validation_loss, test_loss, train_accuracy, validation_accuracy, test_accuracy : float
         Measured after the last step, in inference mode.
     diverged : bool
         True if a loss or a weight became infinite or NaN.
@@ -120,13 +123,15 @@ class Run:
     Examples
     --------
     >>> losses = np.array([2.3, 1.1], "float32")
-    >>> Run(losses, losses, 1.0, 0.6, 0.5, 0.5, False, (), 0.01, 0).diverged
+    >>> Run(losses, losses, 1.0, 1.2, 1.2, 0.6, 0.5, 0.5, False, (), 0.01, 0).diverged
     False
     """
 
     losses: np.ndarray
     epoch_losses: np.ndarray
     train_loss: float
+    validation_loss: float
+    test_loss: float
     train_accuracy: float
     validation_accuracy: float
     test_accuracy: float
@@ -136,30 +141,14 @@ class Run:
     seed: int
 
 
-def _sgd(g, t, lr):
-    return -lr * g, ()
-
-
-def _momentum(g, t, lr, m, beta=0.9):
-    m = beta * m - lr * g
-    return m, (m,)
-
-
-def _adam(g, t, lr, m, s, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-    m = m + (1 - beta_1) * (g - m)
-    s = s + (1 - beta_2) * (g * g - s)
-    rate = lr * (1 - beta_2**t) ** 0.5 / (1 - beta_1**t)
-    return -rate * m / (s**0.5 + epsilon), (m, s)
-
-
-RULES = {"sgd": (_sgd, 0), "momentum": (_momentum, 1), "adam": (_adam, 2)}
-"""Update rules as pure functions: (gradient, step, rate, state…) → (change of the weights, new state…)."""
+OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adam": Adam}
+"""The optimizers that can be called by name, each with its default coefficients."""
 
 
 class Trainer:
     r"""Train any Keras classifier as one compiled function.
 
-    Every step computes the batch's mean cross-entropy and applies the rule to its gradient:
+    Every step computes the batch's mean cross-entropy and applies the optimizer's own ``step`` to its gradient:
 
     .. math:: \theta \leftarrow \theta + \Delta(\nabla_\theta J, t, \eta)
 
@@ -168,17 +157,18 @@ class Trainer:
     build : callable
         ``build(seed)`` returns a Keras model whose output is logits of shape (batch, classes). The architecture must
         not depend on the seed; the start weights should.
-    rule : {"momentum", "sgd", "adam"}, default "momentum"
-        Momentum uses coefficient 0.9; Adam the defaults 0.9, 0.999, 1e-7.
+    optimizer : {"momentum", "sgd", "nesterov", "adam"} or handson11.optimizers.Optimizer, default "momentum"
+        Its ``step`` is the update; its learning rate is not used, because every run brings its own.
     clip : callable, optional
         Takes the list of gradients, returns the clipped list.
-    jit_compile : bool, default True
+    jit_compile : bool or "auto", default "auto"
         Whether XLA compiles the run: much faster for dense networks, much slower for convolutions on a CPU.
+        ``"auto"`` compiles unless the model has a convolution.
 
     Raises
     ------
-    ValueError
-        If ``rule`` is unknown.
+    TypeError, ValueError
+        If an argument is of the wrong type or ``optimizer`` is unknown.
 
     Notes
     -----
@@ -197,11 +187,14 @@ class Trainer:
     ((5,), True)
     """
 
-    def __init__(self, build, rule="momentum", clip=None, jit_compile=True):
+    def __init__(self, build, optimizer="momentum", clip=None, jit_compile="auto"):
         require(callable(build), "build", "be a function seed → Keras model", build, TypeError)
         require(clip is None or callable(clip), "clip", "be a function or None", clip, TypeError)
+        require(jit_compile in (True, False, "auto"), "jit_compile", 'be True, False or "auto"', jit_compile)
+        if not isinstance(optimizer, Optimizer):
+            optimizer = OPTIMIZERS[require_choice("optimizer", optimizer, OPTIMIZERS)]()
         self.build = build
-        self.rule = require_choice("rule", rule, RULES)
+        self.optimizer = optimizer
         self.clip = clip
         self.jit_compile = jit_compile
         self._last_data = (None, None)
@@ -215,8 +208,7 @@ class Trainer:
     def _compiled(self):
         import tensorflow as tf
 
-        model, clip = self.model, self.clip
-        step, n_slots = RULES[self.rule]
+        model, clip, step = self.model, self.clip, self.optimizer.step
 
         def loss_of(weights, state, x, y):
             logits, state = model.stateless_call(weights, state, x, training=True)
@@ -231,10 +223,9 @@ class Trainer:
             logits = tf.cast(logits, tf.float32)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             hits = tf.cast(tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels), tf.float32)
-            train_loss = tf.reduce_mean(tf.split(losses, sizes)[0])
-            return train_loss, *(tf.reduce_mean(part) for part in tf.split(hits, sizes))
+            return [tf.reduce_mean(part) for values in (losses, hits) for part in tf.split(values, sizes)]
 
-        def whole_run(weights, state, x, y, x_validation, y_validation, x_test, y_test, batches, rates):
+        def whole_run(weights, slots, state, done, x, y, x_validation, y_validation, x_test, y_test, batches, rates):
             def update(i, weights, slots, state, losses):
                 with tf.GradientTape() as tape:
                     tape.watch(weights)
@@ -242,21 +233,21 @@ class Trainer:
                 gradients = tape.gradient(loss, weights)
                 if clip is not None:
                     gradients = clip(gradients)
-                t = tf.cast(i + 1, tf.float32)
+                t = tf.cast(done + i + 1, tf.float32)
                 updates = [step(g, t, rates[i], *slot) for g, slot in zip(gradients, slots, strict=True)]
                 weights = [w + change for w, (change, _) in zip(weights, updates, strict=True)]
                 slots = [list(new_slot) for _, new_slot in updates]
                 return i + 1, weights, slots, state, tf.tensor_scatter_nd_update(losses, [[i]], [loss])
 
-            slots = [[tf.zeros_like(w) for _ in range(n_slots)] for w in weights]
             start = (tf.constant(0), weights, slots, state, tf.zeros_like(rates))
-            _, weights, _, state, losses = tf.while_loop(lambda i, *_: i < tf.shape(rates)[0], update, start)
+            _, weights, slots, state, losses = tf.while_loop(lambda i, *_: i < tf.shape(rates)[0], update, start)
             parts = [(x, y), (x_validation, y_validation), (x_test, y_test)]
-            return weights, state, losses, evaluate(weights, state, parts)
+            return weights, slots, state, losses, evaluate(weights, state, parts)
 
-        return tf.function(whole_run, jit_compile=self.jit_compile, autograph=False)
+        jit_compile = not has_convolution(model) if self.jit_compile == "auto" else self.jit_compile
+        return tf.function(whole_run, jit_compile=jit_compile, autograph=False)
 
-    def run(self, task, seed, learning_rate, epochs=10, batch_size=128, start=None):
+    def run(self, task, seed, learning_rate, epochs=10, batch_size=128, start=None, seconds=None, after_epoch=None):
         """Train from the start weights of ``seed`` and return a :class:`Run`.
 
         Parameters
@@ -273,6 +264,10 @@ class Trainer:
             Rows per step, at most the number of training rows.
         start : callable, optional
             Takes the list of trainable start weights (arrays) and returns the list to use instead.
+        seconds : float, optional
+            Stop after the first epoch that ends later than this. The clock starts when everything is compiled.
+        after_epoch : callable, optional
+            Called after every epoch as ``after_epoch(epoch, weights)``, with arrays in the order of ``Run.weights``.
 
         Returns
         -------
@@ -282,40 +277,59 @@ class Trainer:
         Raises
         ------
         ValueError
-            If ``batch_size``, ``epochs`` or ``learning_rate`` is out of range.
+            If ``batch_size``, ``epochs``, ``seconds`` or ``learning_rate`` is out of range.
         """
         import tensorflow as tf
 
         n = len(task.x_train)
         require_number("batch_size", batch_size, f"be between 1 and the {n} training rows", low=1, high=n)
         require_number("epochs", epochs, "be at least 1", low=1)
+        if seconds is not None:
+            require_number("seconds", seconds, "be above 0", low=0, open_low=True)
         per_epoch = n // batch_size
-        rates = np.asarray(learning_rate, dtype="float32")
-        steps = epochs * per_epoch
-        require(rates.shape in ((), (steps,)), "learning_rate", f"be one number or {steps} numbers", learning_rate)
-        usable = bool(np.all(np.isfinite(rates)) and np.all(rates >= 0))
-        require(usable, "learning_rate", "be finite and not negative", learning_rate)
-        rates = np.broadcast_to(rates, (steps,))
+        rates = _rates_of_steps(learning_rate, epochs * per_epoch)
         rng = np.random.default_rng([seed, 1])
         orders = [rng.permutation(n)[: per_epoch * batch_size] for _ in range(epochs)]
-        batches = np.concatenate(orders).reshape(steps, batch_size).astype("int32")
+        batches = np.concatenate(orders).reshape(-1, batch_size).astype("int32")
         model = self.build(seed)
         weights = [np.asarray(v) for v in model.trainable_variables]
         weights = [tf.constant(w) for w in (weights if start is None else start(weights))]
+        slots = [list(self.optimizer.initial_slots(w)) for w in weights]
         state = [tf.constant(np.asarray(v)) for v in model.non_trainable_variables]
+        data = self._tensors(task)
+
+        def steps(first, last, weights, slots, state):
+            part = [tf.constant(batches[first:last]), tf.constant(rates[first:last])]
+            return self._compiled(weights, slots, state, tf.constant(first), *data, *part)
+
+        if seconds is None and after_epoch is None:
+            weights, _, state, losses, measured = steps(0, len(batches), weights, slots, state)
+            losses = losses.numpy()
+        else:
+            if seconds is not None:
+                steps(0, per_epoch, weights, slots, state)  # compiles
+            begin, parts = time.perf_counter(), []
+            for epoch in range(epochs):
+                first = epoch * per_epoch
+                weights, slots, state, losses, measured = steps(first, first + per_epoch, weights, slots, state)
+                parts.append(losses.numpy())
+                if after_epoch is not None:
+                    after_epoch(epoch, _arrays(weights, state))
+                if seconds is not None and time.perf_counter() - begin > seconds:
+                    break
+            losses = np.concatenate(parts)
+        finite = np.all(np.isfinite(losses)) and all(np.all(np.isfinite(w)) for w in weights)
+        measured = [float(value) if finite else float("nan") for value in measured]
+        epoch_losses = losses.reshape(-1, per_epoch).mean(axis=1)
+        return Run(losses, epoch_losses, *measured, not finite, _arrays(weights, state), float(rates[0]), seed)
+
+    def _tensors(self, task):
+        """Return the six parts of ``task`` as tensors; the last task's are kept."""
+        import tensorflow as tf
+
         if self._last_data[0] is not task:
-            arrays = [getattr(task, name) for name in Task.__dataclass_fields__]
-            self._last_data = (task, [tf.constant(array) for array in arrays])
-        weights, state, losses, measured = self._compiled(
-            weights, state, *self._last_data[1], tf.constant(batches), tf.constant(rates)
-        )
-        losses = losses.numpy()
-        weights = tuple(np.asarray(w) for w in weights)
-        diverged = not (np.all(np.isfinite(losses)) and all(np.all(np.isfinite(w)) for w in weights))
-        measured = [float("nan") if diverged else float(value) for value in measured]
-        epoch_losses = losses.reshape(epochs, per_epoch).mean(axis=1)
-        weights = (*weights, *(np.asarray(s) for s in state))
-        return Run(losses, epoch_losses, *measured, diverged, weights, float(rates[0]), seed)
+            self._last_data = (task, [tf.constant(getattr(task, name)) for name in Task.__dataclass_fields__])
+        return self._last_data[1]
 
     def trained_model(self, run):
         """Return a new Keras model that holds the final weights of ``run``."""
@@ -324,3 +338,27 @@ class Trainer:
         for variable, value in zip(variables, run.weights, strict=True):
             variable.assign(value)
         return model
+
+
+def has_convolution(model):
+    """Return whether a Keras model contains a convolution, at any depth.
+
+    Examples
+    --------
+    >>> import keras
+    >>> has_convolution(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)]))
+    True
+    """
+    return any("Conv" in type(layer).__name__ for layer in all_layers(model))
+
+
+def _arrays(weights, state):
+    return tuple(np.asarray(value) for value in (*weights, *state))
+
+
+def _rates_of_steps(learning_rate, steps):
+    rates = np.asarray(learning_rate, dtype="float32")
+    require(rates.shape in ((), (steps,)), "learning_rate", f"be one number or {steps} numbers", learning_rate)
+    usable = bool(np.all(np.isfinite(rates)) and np.all(rates >= 0))
+    require(usable, "learning_rate", "be finite and not negative", learning_rate)
+    return np.broadcast_to(rates, (steps,))

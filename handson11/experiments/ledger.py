@@ -1,6 +1,8 @@
 """Claims and verdicts: the rule of each claim is data (``book/claims.yml``), written before the measurement."""
 
 import functools
+import json
+import math
 import operator
 import re
 from pathlib import Path
@@ -11,6 +13,7 @@ import yaml
 from handson11._check import require
 
 CLAIMS_FILE = Path(__file__).parents[2] / "book" / "claims.yml"
+LEDGER_FOLDER = CLAIMS_FILE.parent / "ledger"
 LEVELS = ("confirmed", "partly", "refuted")
 _OPERATORS = {
     "<": operator.lt,
@@ -56,6 +59,9 @@ def _holds(value, condition):
     match = _CONDITION.fullmatch(str(condition).strip())
     require(match is not None, "condition", 'look like "< 0.1", "== true" or "in [0.9, 1.1]"', condition)
     symbol, bound, low, high = match.groups()
+    if value is None:  # NaN, as JSON keeps it
+        return False
+    value = math.inf if value == "inf" else value
     if symbol is None:
         return float(low) <= value <= float(high)
     return _OPERATORS[symbol](value, yaml.safe_load(bound) if bound in ("true", "false") else float(bound))
@@ -70,7 +76,7 @@ def judge(rule, measured):
         Level → {name of a measurement: condition}. A condition is an operator and a number (``"< 1e-6"``),
         ``"== true"``, or ``"in [0.9, 1.1]"``. ``otherwise`` names the verdict when no level holds (default "open").
     measured : dict of str → float or bool
-        The measurements by name. A NaN fulfils no condition.
+        The measurements by name. NaN (or None, as JSON keeps it) fulfils no condition; infinity may be ``"inf"``.
 
     Returns
     -------
@@ -97,8 +103,100 @@ def judge(rule, measured):
     return rule.get("otherwise", "open")
 
 
+def rule_of(entry):
+    """Return the rule of a claim: the levels of its entry in ``book/claims.yml`` and its ``otherwise``.
+
+    Examples
+    --------
+    >>> rule_of({"statement": "S.", "refuted": {"x": "> 1"}, "otherwise": "confirmed"})
+    {'refuted': {'x': '> 1'}, 'otherwise': 'confirmed'}
+    """
+    return {key: entry[key] for key in (*LEVELS, "otherwise") if key in entry}
+
+
+def read_entry(claim, folder=LEDGER_FOLDER):
+    """Return what the full run of a claim found, or None if there was none yet.
+
+    Parameters
+    ----------
+    claim : str
+        The number of the claim, such as ``"CL-07"``.
+    folder : path, optional
+        The folder of the ledger.
+
+    Returns
+    -------
+    dict or None
+        ``verdict``, ``measured``, ``effects``, ``rule``, ``rule_hash``, ``experiments`` (with one number per seed),
+        ``source``, ``versions``, ``seconds`` and more: the content of ``book/ledger/CL-xx.json``.
+
+    Examples
+    --------
+    >>> read_entry("CL-00") is None
+    True
+    """
+    path = Path(folder) / f"{claim}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def effect(what, interval, unit="", digits=3):
+    """Return one finding of a full run for the ledger: what was measured, its value, its 95 % interval.
+
+    Parameters
+    ----------
+    what : str
+        What was measured, in a few words.
+    interval : Interval, PairedComparison, number or bool
+        The value; with an interval if it has one.
+    unit : str, optional
+        The unit, such as ``"points"``.
+    digits : int, default 3
+        Significant digits shown.
+
+    Returns
+    -------
+    dict
+        ``what``, ``value``, ``low``, ``high``, ``n``, ``unit`` and ``text``, the finding in one line.
+
+    Examples
+    --------
+    >>> from handson11.experiments.statistics import Interval
+    >>> effect("gain in test accuracy", Interval(0.0171, 0.0083, 0.0262, 10))["text"]
+    'gain in test accuracy: 0.0171 [0.0083, 0.0262], n = 10'
+    >>> effect("parameters", 271346, digits=6)["text"]
+    'parameters: 271346'
+    """
+    low, high, n = (getattr(interval, name, None) for name in ("low", "high", "n"))
+    value = getattr(interval, "value", getattr(interval, "difference", interval))
+    value, low, high = (_plain_number(number) for number in (value, low, high))
+
+    def show(number):
+        return (
+            str(number).lower() if isinstance(number, bool) else f"{number:.{digits}g}" if number is not None else "–"
+        )
+
+    text = f"{what}: {show(value)}" + (f" {unit}" if unit else "")
+    if low is not None:
+        text += f" [{show(low)}, {show(high)}]"
+    if n is not None:
+        text += f", n = {n}"
+    return {"what": what, "value": value, "low": low, "high": high, "n": n, "unit": unit, "text": text}
+
+
+def _plain_number(value):
+    """Return a number as JSON takes it, with six significant digits."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+class ContradictionError(AssertionError):
+    """A live measurement gives another verdict than the full run that the ledger keeps."""
+
+
 def verdict(claim, source, **measured):
-    """Judge a claim by its rule and print the one line that the page stands for.
+    """Judge a claim by its rule, compare with the ledger, and print the line that the page stands for.
 
     Parameters
     ----------
@@ -107,17 +205,19 @@ def verdict(claim, source, **measured):
     source : {"fashion-mnist", "stand-in"}
         Where the data came from. A claim about Fashion-MNIST itself is not judged on the stand-in.
     **measured : float or bool
-        The measurements that the rule names.
+        The measurements that the rule names, from the page's own, reduced run.
 
     Returns
     -------
     None
-        The line is printed.
+        One line with the verdict is printed, and one for each finding of the full run.
 
     Raises
     ------
     ValueError
         If the claim is unknown or the measurements are not those of the rule.
+    ContradictionError
+        If the verdict is not that of the ledger.
 
     Examples
     --------
@@ -126,10 +226,17 @@ def verdict(claim, source, **measured):
     """
     claims = load_claims()
     require(claim in claims, "claim", "be listed in book/claims.yml", claim)
-    entry = claims[claim]
+    entry, stored = claims[claim], read_entry(claim)
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in measured.items()}
-    result = judge({key: entry[key] for key in (*LEVELS, "otherwise") if key in entry}, plain)
+    result = judge(rule_of(entry), plain)
     if entry["data"] == "fashion-mnist" and source != "fashion-mnist":
-        print(f"{claim} not judged on the stand-in: {entry['statement']}")
-    else:
-        print(f"{claim} {result}: {entry['statement']}")
+        result = "not judged on the stand-in"
+    elif stored is not None and result != stored["verdict"]:
+        raise ContradictionError(
+            f"{claim}: this run says {result} ({plain}), the ledger says {stored['verdict']} ({stored['measured']}). "
+            f"The rule: {rule_of(entry)}. One of the two is wrong, or too small to tell; "
+            f"`make claims CLAIM={claim}` repeats the full run."
+        )
+    print(f"{claim} {result}: {entry['statement']}")
+    for found in stored["effects"] if stored else ():
+        print(f"    full run: {found['text']}")

@@ -34,41 +34,42 @@ def build(seed):
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(0.05),
     "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9),
+    "nesterov": lambda: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
     "adam": lambda: keras.optimizers.Adam(0.05),
 }
 
 
-@pytest.mark.parametrize("rule", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("jit_compile", [True, False])
-def test_same_weights_as_fit_on_the_same_batches(task, rule, jit_compile):
-    run = Trainer(build, rule, jit_compile=jit_compile).run(task, 3, 0.05, epochs=1, batch_size=64)
+def test_same_weights_as_fit_on_the_same_batches(task, optimizer, jit_compile):
+    run = Trainer(build, optimizer, jit_compile=jit_compile).run(task, 3, 0.05, epochs=1, batch_size=64)
     model = build(3)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(OPTIMIZERS[rule](), loss=loss)
+    model.compile(OPTIMIZERS[optimizer](), loss=loss)
     history = model.fit(task.x_train, task.y_train, batch_size=64, epochs=1, verbose=0, shuffle=False)
     assert run.losses[0] == pytest.approx(history.history["loss"][0], abs=1e-6)
     keras_weights = [*model.trainable_variables, *model.non_trainable_variables]
     for ours, theirs in zip(run.weights, keras_weights, strict=True):
         # The rows come in another order, so sums differ in the last bits; Adam divides by small ones.
-        np.testing.assert_allclose(ours, np.asarray(theirs), atol=2e-4 if rule == "adam" else 2e-6)
+        np.testing.assert_allclose(ours, np.asarray(theirs), atol=2e-4 if optimizer == "adam" else 2e-6)
 
 
-@pytest.mark.parametrize("rule", OPTIMIZERS)
-def test_a_run_of_several_steps_follows_train_on_batch(task, rule):
-    run = Trainer(build, rule).run(task, 1, 0.01, epochs=2, batch_size=16)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_run_of_several_steps_follows_train_on_batch(task, optimizer):
+    run = Trainer(build, optimizer).run(task, 1, 0.01, epochs=2, batch_size=16)
     rng = np.random.default_rng([1, 1])
     order = np.concatenate([rng.permutation(64) for _ in range(2)]).reshape(8, 16)
     model = build(1)
-    optimizer = OPTIMIZERS[rule]()
-    optimizer.learning_rate = 0.01
-    model.compile(optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    theirs = OPTIMIZERS[optimizer]()
+    theirs.learning_rate = 0.01
+    model.compile(theirs, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     losses = []
     for rows in order:
         model.reset_metrics()
         losses.append(float(model.train_on_batch(task.x_train[rows], task.y_train[rows])))
     np.testing.assert_allclose(run.losses, losses, rtol=2e-4)
     np.testing.assert_allclose(run.epoch_losses, np.reshape(losses, (2, 4)).mean(axis=1), rtol=2e-4)
-    logits = Trainer(build, rule).trained_model(run)(task.x_test)
+    logits = Trainer(build, optimizer).trained_model(run)(task.x_test)
     assert run.test_accuracy == pytest.approx(np.mean(np.argmax(logits, axis=1) == task.y_test))
 
 
@@ -77,6 +78,54 @@ def test_a_diverged_run_is_nan_and_not_chance(task):
     assert run.diverged
     assert math.isnan(run.test_accuracy)
     assert math.isnan(run.train_loss)
+
+
+def test_a_convolution_is_found_at_any_depth():
+    inner = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.SeparableConv2D(2, 3), keras.layers.Flatten()])
+    outer = keras.Sequential([keras.Input((8, 8, 1)), inner, keras.layers.Dense(10)])
+    assert experiments.has_convolution(outer)
+    assert not experiments.has_convolution(build(0))
+
+
+def test_a_convolution_trains_without_xla(task):
+    def convolution(seed):
+        start = keras.initializers.GlorotUniform(seed)
+        return keras.Sequential(
+            [
+                keras.Input((784,)),
+                keras.layers.Reshape((28, 28, 1)),
+                keras.layers.Conv2D(2, 5, strides=5, kernel_initializer=start),
+                keras.layers.Flatten(),
+                keras.layers.Dense(10, kernel_initializer=start),
+            ]
+        )
+
+    trainer = Trainer(convolution, "sgd")
+    run = trainer.run(task, 0, 0.01, epochs=1, batch_size=32)
+    assert not run.diverged
+    assert trainer._compiled._jit_compile is False
+    assert Trainer(build)._compiled._jit_compile is True
+
+
+def test_epoch_by_epoch_is_the_same_run(task):
+    seen = []
+    whole = Trainer(build, "adam").run(task, 2, 0.01, epochs=3, batch_size=16)
+    parts = Trainer(build, "adam").run(
+        task, 2, 0.01, epochs=3, batch_size=16, after_epoch=lambda epoch, weights: seen.append((epoch, weights[0]))
+    )
+    np.testing.assert_allclose(parts.losses, whole.losses, rtol=1e-5)
+    np.testing.assert_allclose(parts.weights[0], whole.weights[0], atol=1e-5)
+    assert [epoch for epoch, _ in seen] == [0, 1, 2]
+    np.testing.assert_array_equal(seen[-1][1], parts.weights[0])
+    assert not np.array_equal(seen[0][1], seen[1][1])
+
+
+def test_a_budget_in_seconds_ends_after_the_epoch_in_which_it_is_spent(task):
+    trainer = Trainer(build, "sgd")
+    assert len(trainer.run(task, 0, 0.01, epochs=50, batch_size=16, seconds=1e-6).epoch_losses) == 1
+    assert len(trainer.run(task, 0, 0.01, epochs=3, batch_size=16, seconds=1000).epoch_losses) == 3
+    with pytest.raises(ValueError, match="`seconds` must be above 0"):
+        trainer.run(task, 0, 0.01, epochs=3, batch_size=16, seconds=0)
 
 
 def test_clip_changes_the_gradients_before_the_rule(task):
@@ -111,7 +160,7 @@ def test_bad_arguments_of_a_run(task, arguments, text):
 
 
 def test_bad_arguments_of_a_trainer():
-    with pytest.raises(ValueError, match="`rule` must be one of"):
+    with pytest.raises(ValueError, match="`optimizer` must be one of"):
         Trainer(build, "newton")
     with pytest.raises(TypeError, match="`build` must be a function"):
         Trainer(None)
@@ -147,16 +196,15 @@ def test_bad_tasks(data):
         make_task(data, standardize="zscore")
 
 
-def _tuning(accuracy, diverged=False):
-    return [SimpleNamespace(validation_accuracy=accuracy, diverged=diverged)]
-
-
 def test_the_chosen_rate_is_never_next_to_a_cliff():
-    lost = _tuning(math.nan, diverged=True)
-    assert choose_learning_rate({0.1: _tuning(0.5), 0.2: _tuning(0.9), 0.4: _tuning(0.8)}) == 0.2
-    assert choose_learning_rate({0.1: _tuning(0.5), 0.2: _tuning(0.9), 0.4: lost}) == 0.1
-    assert choose_learning_rate({0.1: lost, 0.2: _tuning(0.9), 0.4: lost}) == 0.2
+    lost = [0.9, math.nan]
+    assert choose_learning_rate({0.1: [0.5], 0.2: [0.9], 0.4: [0.8]}) == 0.2
+    assert choose_learning_rate({0.1: [0.5], 0.2: [0.9], 0.4: lost}) == 0.1
+    assert choose_learning_rate({0.1: lost, 0.2: [0.9], 0.4: lost}) == 0.2
     assert choose_learning_rate({0.1: lost, 0.2: lost}) == 0.1
+    assert choose_learning_rate({0.1: [5.0], 0.2: [3.0], 0.4: [math.inf]}, best="lowest") == 0.2
+    with pytest.raises(ValueError, match="`best` must be"):
+        choose_learning_rate({0.1: [1.0]}, best="largest")
 
 
 def test_compare_tunes_on_other_seeds_and_pairs_the_runs(task):
@@ -184,7 +232,16 @@ def test_compare_refuses_unequal_budgets(task):
 
 @pytest.mark.parametrize(
     ("value", "level"),
-    [(1.0, "confirmed"), (1.5, "confirmed"), (1.6, "partly"), (3.0, "refuted"), (2.5, "open"), (math.nan, "open")],
+    [
+        (1.0, "confirmed"),
+        (1.5, "confirmed"),
+        (1.6, "partly"),
+        (3.0, "refuted"),
+        (2.5, "open"),
+        (math.nan, "open"),
+        ("inf", "refuted"),
+        (None, "open"),
+    ],
 )
 def test_levels_are_tried_in_order(value, level):
     rule = {"confirmed": {"x": "in [1, 1.5]"}, "partly": {"x": "<= 2"}, "refuted": {"x": ">= 3"}}
@@ -208,19 +265,20 @@ def test_a_rule_gets_exactly_its_measurements():
         judge({"confirmed": {"x": "about 3"}}, {"x": 3})
 
 
-def test_every_claim_has_a_rule_that_can_fail():
-    for claim, entry in load_claims().items():
-        assert {"statement", "notes", "kind", "data", "page"} <= set(entry), claim
-        assert entry["kind"] in ("empirical", "provable"), claim
-        assert entry["data"] in ("any", "fashion-mnist"), claim
-        levels = [level for level in ("confirmed", "partly", "refuted") if level in entry]
-        assert levels, claim
-        assert len(levels) > 1 or entry.get("otherwise", "open") != levels[0], claim
-
-
-def test_verdict_prints_one_line(capsys, monkeypatch):
+@pytest.fixture
+def one_claim(monkeypatch):
+    """Make a ledger of one claim; return the function that sets what its full run found."""
     entry = {"statement": "S.", "data": "fashion-mnist", "confirmed": {"x": "> 1"}, "refuted": {"x": "<= 1"}}
     monkeypatch.setattr("handson11.experiments.ledger.load_claims", lambda: {"CL-99": entry})
+
+    def full_run(stored):
+        monkeypatch.setattr("handson11.experiments.ledger.read_entry", lambda claim: stored)
+
+    full_run(None)
+    return full_run
+
+
+def test_verdict_prints_one_line(capsys, one_claim):
     experiments.verdict("CL-99", "fashion-mnist", x=np.float32(2))
     experiments.verdict("CL-99", "fashion-mnist", x=0.5)
     experiments.verdict("CL-99", "stand-in", x=0.5)
@@ -231,6 +289,31 @@ def test_verdict_prints_one_line(capsys, monkeypatch):
     ]
     with pytest.raises(ValueError, match="`claim` must be listed"):
         experiments.verdict("CL-00", "stand-in")
+
+
+def test_a_live_verdict_that_contradicts_the_ledger_is_an_error(capsys, one_claim):
+    one_claim({"verdict": "confirmed", "measured": {"x": 3}, "effects": [{"text": "x: 3 [2, 4], n = 10"}]})
+    experiments.verdict("CL-99", "fashion-mnist", x=2.0)
+    experiments.verdict("CL-99", "stand-in", x=0.0)
+    assert capsys.readouterr().out.splitlines() == [
+        "CL-99 confirmed: S.",
+        "    full run: x: 3 [2, 4], n = 10",
+        "CL-99 not judged on the stand-in: S.",
+        "    full run: x: 3 [2, 4], n = 10",
+    ]
+    with pytest.raises(experiments.ContradictionError, match="this run says refuted .* the ledger says confirmed"):
+        experiments.verdict("CL-99", "fashion-mnist", x=0.5)
+
+
+def test_an_effect_is_one_line_with_its_interval():
+    bounds = SimpleNamespace(value=0.01234, low=-0.001, high=0.0255, n=10)
+    assert experiments.effect("gain", bounds)["text"] == "gain: 0.0123 [-0.001, 0.0255], n = 10"
+    difference = SimpleNamespace(difference=2.0, low=1.0, high=3.0, n=6)
+    assert experiments.effect("saved", difference, "epochs")["text"] == "saved: 2 epochs [1, 3], n = 6"
+    assert experiments.effect("rescued", True)["text"] == "rescued: true"
+    lost = experiments.effect("ratio", math.inf)
+    assert lost["value"] is None
+    assert lost["text"] == "ratio: –"
 
 
 def test_claims_need_the_book(tmp_path):

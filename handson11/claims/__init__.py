@@ -1,0 +1,16 @@
+"""The full runs behind the verdicts of the book: ``python -m handson11.claims``, one study for each claim."""
+
+from handson11.claims import gradient_clipping, initialization, unstable_gradients
+from handson11.claims.studies import STUDIES, Study, conclude, judge_claim, study, write_entry
+
+__all__ = [
+    "STUDIES",
+    "Study",
+    "conclude",
+    "gradient_clipping",
+    "initialization",
+    "judge_claim",
+    "study",
+    "unstable_gradients",
+    "write_entry",
+]
