@@ -1248,7 +1248,8 @@ def arms(groups, labels=None, roles=None, xlabel="test accuracy", xscale="linear
         if reference is not None:
             ax.axvline(reference[0], **ROLE["reference"])
         for row, name in enumerate(names):
-            _arm(ax, row, values.get(name, ()), looks[name])
+            if name in values:
+                _arm(ax, row, values[name], looks[name])
     cells[0].set_yticks(range(len(names)), [(labels or {}).get(name, name.replace("_", " ")) for name in names])
     cells[0].set(xlim=xlim, ylim=(len(names) - 0.4, -0.6 if reference is None else -1.3))
     if reference is not None:
@@ -1274,7 +1275,8 @@ def _grid_of_arms(n_panels, n_arms):
     rows = -(-n_panels // columns)
     height = max(5.6 if rows > 1 else 3.4, rows * (0.19 * n_arms + 0.7))
     _, grid = panels(rows, columns, size=(7.2, height), sharex=True, sharey=True, squeeze=False)
-    grid[0, 0].tick_params(axis="y", length=0)
+    for ax in grid.flat:
+        ax.tick_params(axis="y", length=0)
     return grid.flat[:n_panels], grid.flat[n_panels:]
 
 

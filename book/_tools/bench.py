@@ -52,6 +52,21 @@ Some of ours do more than their counterparts on purpose. Outside XLA, which melt
 
 {tables}
 
+## Whole training runs
+
+The experiments of this book train many small networks: every seed, rate and activation is a run of its own. The engine
+(`handson11.experiments.Trainer`) compiles a whole run, all epochs, batches and the evaluation, into one function, which
+serves every seed and every rate. Beside it stands the same training by `model.fit`, which builds and traces each model
+anew, as a loop over seeds does. Both train {run_images:,} images for {run_epochs} epochs in batches of 128 with
+momentum, {run_seeds} seeds each, one after the other in one process. Compiling is counted: once for the engine, and
+for each model in `fit`. *Further run* is what each further run of a longer experiment costs, as a median.
+
+{head}
+|---|---:|---:|---:|---:|---:|---:|---:|
+{engine}
+
+`fit` with XLA means `jit_compile=True` and `steps_per_execution=50`.
+
 ## What was measured on
 
 | | |
@@ -241,6 +256,92 @@ def clipping_cases(gradients):
             yield Case("Clipping", name, f"forward, {kind}", *calls)
 
 
+RUN_IMAGES, RUN_EPOCHS, RUN_SEEDS = 8000, 10, 5
+NETWORKS = {
+    "3 × 100 ReLU": {"depth": 3, "width": 100},
+    "10 × 100 ReLU": {"depth": 10, "width": 100},
+    "10 × 64 ReLU, batch normalization": {"depth": 10, "width": 64, "batch_norm": "before"},
+}
+
+
+HEAD = (
+    "| Network | `fit`, s | `fit` with XLA, s | engine, further run, s | engine, compiling, s "
+    f"| gain, further runs | gain, all {RUN_SEEDS} runs | the same over `fit` with XLA |"
+)
+BUDGET = {"head": HEAD, "run_images": RUN_IMAGES, "run_epochs": RUN_EPOCHS, "run_seeds": RUN_SEEDS}
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """Seconds of each of several runs: by ``fit``, by ``fit`` with XLA, by the engine."""
+
+    fit: list
+    fit_xla: list
+    engine: list
+
+    @property
+    def compiling(self):
+        """Seconds that the engine's first run takes longer than its others."""
+        return self.engine[0] - float(np.median(self.engine[1:]))
+
+    @property
+    def further(self):
+        """How many times as many further runs per second the engine makes as ``fit``."""
+        return float(np.median(self.fit) / np.median(self.engine[1:]))
+
+    @property
+    def whole(self):
+        """The same for all runs, with the engine's compiling."""
+        return sum(self.fit) / sum(self.engine)
+
+    @property
+    def whole_xla(self):
+        """The same against ``fit`` with XLA."""
+        return sum(self.fit_xla) / sum(self.engine)
+
+
+def run_times(arguments, n=RUN_IMAGES, epochs=RUN_EPOCHS, seeds=RUN_SEEDS):
+    """Time whole training runs of one network and return the `RunTimes`."""
+    import keras
+
+    from handson11.experiments import Trainer, make_task
+    from handson11.experiments.training import load_data
+    from handson11.models import dense_stack
+
+    task = make_task(load_data(), n=n, seed=0)
+    n = n // 128 * 128  # the engine leaves out an incomplete batch
+
+    def fit(seed, **settings):
+        model = dense_stack(**arguments, seed=seed)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+        model.compile(optimizer, loss, metrics=["accuracy"], **settings)
+        model.fit(task.x_train[:n], task.y_train[:n], batch_size=128, epochs=epochs, verbose=0)
+        model.evaluate(task.x_validation, task.y_validation, batch_size=1000, verbose=0)
+        model.evaluate(task.x_test, task.y_test, batch_size=1000, verbose=0)
+
+    trainer = Trainer(lambda seed: dense_stack(**arguments, seed=seed))
+    ways = {
+        "fit": fit,
+        "fit_xla": lambda seed: fit(seed, jit_compile=True, steps_per_execution=50),
+        "engine": lambda seed: trainer.run(task, seed, 0.01, epochs=epochs),
+    }
+    times = {name: [] for name in ways}
+    for seed in range(seeds):
+        for name, way in ways.items():
+            times[name].append(seconds_of(lambda way=way, seed=seed: way(seed), 1))
+    return RunTimes(**times)
+
+
+def engine_table(times):
+    """Return the Markdown rows of (network, `RunTimes`) pairs."""
+    return "\n".join(
+        f"| {name} | {np.median(t.fit):.2f} | {np.median(t.fit_xla):.2f} | {np.median(t.engine[1:]):.2f} "
+        f"| {t.compiling:.1f} | {t.further:.1f} × | {t.whole:.1f} × | {t.whole_xla:.1f} × |"
+        for name, t in times
+    )
+
+
 def all_cases():
     """Yield every comparison, one at a time: what was measured is let go before the next is built."""
     import tensorflow as tf
@@ -312,13 +413,15 @@ def machine():
     return "\n".join(f"| {name} | {value} |" for name, value in rows)
 
 
-def page_of(rows, machine_rows):
+def page_of(rows, engine_rows, machine_rows):
     """Return the whole page."""
     groups = list(dict.fromkeys(case.group for case, _ in rows))
     tables = "\n\n".join(
         f"## {group}\n\n{table_of([row for row in rows if row[0].group == group])}" for group in groups
     )
-    return TEXT.format(turns=TURNS, summary=summary_of(rows), tables=tables, machine=machine_rows)
+    return TEXT.format(
+        turns=TURNS, summary=summary_of(rows), tables=tables, machine=machine_rows, engine=engine_rows, **BUDGET
+    )
 
 
 def main(only=""):
@@ -334,9 +437,14 @@ def main(only=""):
             f" {timing.microseconds:>8,.0f} µs  {timing.verdict}",
             flush=True,
         )
-    print("\n" + summary_of(rows).replace("**", ""))
+    times = []
+    for name, arguments in NETWORKS.items():
+        if not only or only in name:
+            times.append((name, run_times(arguments)))
+            print(engine_table(times[-1:]), flush=True)
+    print("\n" + (summary_of(rows).replace("**", "") if rows else ""))
     if not only:
-        PAGE.write_text(page_of(rows, machine()), encoding="utf-8")
+        PAGE.write_text(page_of(rows, engine_table(times), machine()), encoding="utf-8")
         print(f"Written: {PAGE}")
 
 

@@ -100,9 +100,38 @@ def ranked(shallow, middle, deep):
         p = f", p = {_p(deep, better, worse):.2g} (one-sided)"
         found = effect(f"20 layers: {better} minus {worse}", _gain(deep, better, worse), "points of test accuracy")
         effects.append({**found, "text": found["text"] + p})
-    lost = {f"{name} at {result.experiment.fixed['arguments']['depth']} layers": result.n_lost(name)
-            for result in (shallow, middle, deep) for name in ACTIVATIONS if result.n_lost(name)}
-    return measured, effects
+    return measured, [*effects, *_lost(shallow, middle, deep)]
+
+
+def _lost(*rankings):
+    """Return one effect for each arm with diverged runs."""
+    found = []
+    for results in rankings:
+        depth = results.experiment.fixed["arguments"]["depth"]
+        for name, values in results.groups("test_accuracy").items():
+            lost = int(np.isnan(values).sum())
+            if lost:
+                found.append(effect(f"{depth} layers: {name}, diverged runs of {len(values)}", lost))
+    return found
+
+
+@study("CL-11", *LEAKY_RANKINGS)
+def leaky_gains(shallow, middle, deep):
+    """Judge leaky ReLU against ReLU, and the slope 0.2 against smaller ones."""
+    others = {slope: _gain(deep, "leaky 0.2", f"leaky {slope}") for slope in ("0.01", "0.1")}
+    gains = {depth: _gain(results, "leaky 0.2", "ReLU") for depth, results in ((3, shallow), (10, middle), (20, deep))}
+    measured = {
+        "gain_depth_3": gains[3].value / 100,
+        "gain_depth_20": gains[20].value / 100,
+        "slope_gain": min(gain.value for gain in others.values()) / 100,
+    }
+    points = "points of test accuracy"
+    effects = [effect(f"{depth} layers: leaky 0.2 minus ReLU", gain, points) for depth, gain in gains.items()]
+    effects += [effect(f"20 layers: slope 0.2 minus slope {slope}", gain, points) for slope, gain in others.items()]
+    loss = middle.values("ReLU", "train_loss") - middle.values("leaky 0.2", "train_loss")
+    if np.isfinite(loss).all():
+        effects.append(effect("10 layers: training loss of ReLU minus that of leaky 0.2", interval(loss)))
+    return measured, [*effects, *_lost(shallow, middle, deep)]
 
 
 def _p(results, better, worse):
@@ -119,3 +148,349 @@ def _accuracy(results, name):
 def _gain(results, better, worse):
     """Return the mean paired difference of test accuracy in percentage points, with its interval."""
     return interval(100 * (_accuracy(results, better) - _accuracy(results, worse)))
+
+
+# Units that die
+
+DEATH_RATES = {
+    "adam": (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
+    "sgd": (0.01, 0.03, 0.1, 0.3),
+    "momentum": (0.003, 0.01, 0.03, 0.1),
+}
+JUDGED_RATES = {"adam": (0.001, 0.03), "sgd": (0.01, 0.1)}
+MORTAL = {"ReLU": "relu", "leaky 0.2": leaky(0.2), "ELU": "elu"}
+
+
+def death_arm(optimizer, name, rate):
+    """Return the name of an arm of the study of dead units."""
+    return f"{optimizer} {rate:g}, {name}"
+
+
+DEATHS = Experiment(
+    name="dead units by rate and optimizer",
+    arms={
+        death_arm(optimizer, name, rate): {
+            "optimizer": optimizer,
+            "learning_rate": rate,
+            "arguments": {"activation": activation},
+        }
+        for optimizer, rates in DEATH_RATES.items()
+        for name, activation in MORTAL.items()
+        for rate in rates
+    },
+    fixed={"arguments": {"depth": 3, "width": 100}, "n": 5000, "epochs": 10},
+    seeds=range(10),
+    metrics=["dead_share", "negative_share", "test_accuracy"],
+    run=dead_units,
+)
+REVIVALS = Experiment(
+    name="units that die and come back, plain SGD",
+    arms={"ReLU": {}},
+    fixed={
+        "arguments": {"depth": 3, "width": 100, "activation": "relu"},
+        "optimizer": "sgd",
+        "learning_rate": 0.3,
+        "n": 5000,
+        "epochs": 15,
+    },
+    seeds=range(10),
+    metrics=[f"{kind}_{layer}" for kind in ("died", "revived") for layer in (1, 2, 3)] + ["diverged"],
+    run=revivals,
+)
+
+
+@study("CL-12", DEATHS, REVIVALS)
+def dying(deaths, changes):
+    """Judge where units die, and which of them come back."""
+    rises = {optimizer: rise(deaths, optimizer, "ReLU") for optimizer in JUDGED_RATES}
+    leaky_dead = max(np.nanmax(deaths.values(death_arm("adam", "leaky 0.2", rate))) for rate in DEATH_RATES["adam"])
+    died, revived = (
+        {layer: int(changes.values("ReLU", f"{kind}_{layer}").sum()) for layer in (1, 2, 3)}
+        for kind in ("died", "revived")
+    )
+    measured = {
+        "adam_rise": rises["adam"].mean(),
+        "sgd_rise": rises["sgd"].mean(),
+        "leaky_dead": leaky_dead,
+        "first_layer_revived": revived[1],
+        "upper_layers_revived": revived[2] + revived[3],
+    }
+    dead = {name: 100 * deaths.values(death_arm("adam", name, 0.03)) for name in MORTAL}
+    effects = [
+        effect("dead ReLU units, Adam, rate 0.03 minus rate 0.001", interval(100 * rises["adam"]), "points"),
+        effect("dead ReLU units, plain SGD, rate 0.1 minus rate 0.01", interval(100 * rises["sgd"]), "points"),
+        effect("dead ReLU units, Adam at 0.03, share in %", interval(dead["ReLU"])),
+        effect("dead ELU units, Adam at 0.03, share in %", interval(dead["ELU"])),
+        *(effect(f"layer {n}: units that died / came back, plain SGD at 0.3: {died[n]} /", revived[n]) for n in died),
+        effect("of these 10 runs diverged", int(changes.values("ReLU", "diverged").sum())),
+    ]
+    return measured, effects
+
+
+def rise(deaths, optimizer, name):
+    """Return, seed by seed, the dead share at the highest judged rate without a diverged run minus that at the lowest."""
+    low, high = JUDGED_RATES[optimizer]
+    shares = [deaths.values(death_arm(optimizer, name, rate)) for rate in DEATH_RATES[optimizer] if low <= rate <= high]
+    whole = [values for values in shares if np.isfinite(values).all()]
+    return whole[-1] - whole[0]
+
+
+# RReLU, PReLU and the size of the data
+
+THREE_LAYERS = {"depth": 3, "width": 100}
+SMALL = {"arguments": THREE_LAYERS, "epochs": 60, "batch_size": 32}
+GAP_METRICS = ["test_accuracy", "train_accuracy"]
+SIZE_RATES = (0.003, 0.01, 0.03, 0.1)
+
+NOISE = Experiment(
+    name="RReLU on 600 images",
+    arms={"ReLU": arm("relu"), "RReLU": RRELU, "leaky 1/5.5": arm(leaky(1 / 5.5))},
+    fixed={**SMALL, "n": 600},
+    seeds=range(10),
+    metrics=GAP_METRICS,
+    rates=SIZE_RATES,
+    run=with_losses,
+)
+LEARNED = {
+    "ReLU": arm("relu"),
+    "PReLU": arm(prelu(0.25)),
+    "PReLU from 0": arm(prelu(0.0)),
+    "leaky 0.25": arm(leaky(0.25)),
+}
+SIZES = [
+    Experiment(
+        name=f"PReLU on {n:,} images",
+        arms=LEARNED,
+        fixed={**budget, "n": n},
+        seeds=range(10),
+        metrics=GAP_METRICS,
+        rates=SIZE_RATES,
+        run=with_losses,
+    )
+    for n, budget in ((100, SMALL), (600, SMALL), (55_000, {"arguments": THREE_LAYERS, "epochs": 8}))
+]
+
+
+@study("CL-13", NOISE)
+def narrower(noise):
+    """Judge whether RReLU narrows the gap between training and test accuracy."""
+    gains = {name: gap(noise, name) - gap(noise, "RReLU") for name in ("ReLU", "leaky 1/5.5")}
+    measured = {
+        "narrower_than_relu": gains["ReLU"].mean(),
+        "narrower_than_leaky": gains["leaky 1/5.5"].mean(),
+    }
+    return measured, [
+        *(effect(f"gap of {name} minus gap of RReLU", interval(100 * gain), "points") for name, gain in gains.items()),
+        effect("RReLU minus ReLU", _gain(noise, "RReLU", "ReLU"), "points of test accuracy"),
+    ]
+
+
+@study("CL-14", *SIZES)
+def learned_slopes(few, some, whole):
+    """Judge PReLU on the full training set and on 100 images."""
+    wider = gap(few, "PReLU") - gap(few, "ReLU")
+    gains = {name: _gain(whole, "PReLU", name) for name in ("ReLU", "leaky 0.25")}
+    measured = {"gain_on_large_set": gains["ReLU"].value / 100, "wider_gap_on_small_set": wider.mean()}
+    points = "points of test accuracy"
+    return measured, [
+        *(effect(f"55,000 images: PReLU minus {name}", gain, points) for name, gain in gains.items()),
+        effect("55,000 images: PReLU from 0 minus ReLU", _gain(whole, "PReLU from 0", "ReLU"), points),
+        effect("100 images: gap of PReLU minus gap of ReLU", interval(100 * wider), "points"),
+        effect("100 images: PReLU minus ReLU", _gain(few, "PReLU", "ReLU"), points),
+        effect("600 images: PReLU minus ReLU", _gain(some, "PReLU", "ReLU"), points),
+    ]
+
+
+def gap(results, name):
+    """Return training minus test accuracy, seed by seed; a diverged network only guesses on both."""
+    trained, tested = (results.values(name, f"{part}_accuracy") for part in ("train", "test"))
+    return np.nan_to_num(trained - tested, nan=0.0)
+
+
+# What can be computed
+
+MEANS = Experiment(
+    name="mean outputs for z ~ N(0, 1)",
+    arms={"ReLU": {"function": "relu"}, "ELU": {"function": "elu"}},
+    fixed={},
+    seeds=[0],
+    metrics=["mean", "sample_mean"],
+    run=mean_output,
+)
+KINKS = Experiment(
+    name="ELU at 0 and far below",
+    arms={f"α = {alpha:g}": {"alpha": alpha} for alpha in (0.5, 1.0, 2.0)},
+    fixed={"step": 1e-5},
+    seeds=[0],
+    metrics=["slope_jump", "curvature_jump", "limit"],
+    run=elu_at_zero,
+)
+
+
+@study("CL-15", MEANS)
+def nearer_to_zero(means):
+    """Judge the mean output of ELU against that of ReLU."""
+    relu, elu = (means.values(name)[0] for name in ("ReLU", "ELU"))
+    measured = {"relu_mean": relu, "elu_mean": elu}
+    return measured, [effect("mean output of ReLU", relu, digits=4), effect("mean output of ELU", elu, digits=4)]
+
+
+@study("CL-16", KINKS)
+def smooth(kinks):
+    """Judge the derivatives of ELU with α = 1 at 0."""
+    measured = {name: kinks.values("α = 1", name)[0] for name in ("slope_jump", "curvature_jump")}
+    return measured, [
+        effect("jump of the slope at 0", measured["slope_jump"], digits=1),
+        effect("jump of the second derivative at 0", measured["curvature_jump"]),
+    ]
+
+
+@study("CL-17", KINKS)
+def limit(kinks):
+    """Judge the value that ELU approaches."""
+    limits = {alpha: kinks.values(f"α = {alpha:g}", "limit")[0] for alpha in (0.5, 1.0, 2.0)}
+    measured = {
+        "distance_to_alpha": max(abs(value - alpha) for alpha, value in limits.items()),
+        "distance_to_minus_alpha": max(abs(value + alpha) for alpha, value in limits.items()),
+    }
+    return measured, [effect(f"ELU at z = −50, α = {alpha:g}", value) for alpha, value in limits.items()]
+
+
+# SELU through 100 layers
+
+FORWARD = {"depth": 100, "width": 100, "n": 100, "weights": "lecun", "skip": False, "inputs": "standardized"}
+HELD = Experiment(
+    name="SELU through 100 layers, all conditions held",
+    arms={"held": {}},
+    fixed=FORWARD,
+    seeds=range(10),
+    metrics=[f"{kind}_{layer}" for kind in ("std", "mean") for layer in range(1, 101)],
+    run=selu_forward,
+)
+BROKEN = Experiment(
+    name="SELU through 100 layers, one condition broken",
+    arms={
+        "He weights": {"weights": "he"},
+        "U(±1/√n) weights": {"weights": "narrow uniform"},
+        "skip connections": {"skip": True},
+        "raw 0…255 inputs": {"inputs": "raw"},
+        "inputs of mean 3, deviation 4": {"inputs": "shifted"},
+    },
+    fixed=FORWARD,
+    seeds=range(10),
+    metrics=[*(f"std_{layer}" for layer in (1, 5, 20, 50, 100)), "mean_100"],
+    run=selu_forward,
+)
+
+
+@study("CL-19", HELD, BROKEN)
+def self_normalizing(held, broken):
+    """Judge the outputs of 100 SELU layers."""
+    std, mean = (
+        np.array([held.values("held", f"{kind}_{layer}").mean() for layer in range(1, 101)]) for kind in ("std", "mean")
+    )
+    measured = {"lowest_std": std.min(), "highest_std": std.max(), "largest_mean": np.abs(mean).max()}
+    at_the_end = {name: broken.values(name, "std_100") for name in broken.experiment.arms}
+    return measured, [
+        effect("standard deviation after 100 layers", interval(held.values("held", "std_100"))),
+        effect("mean after 100 layers", interval(held.values("held", "mean_100"))),
+        *(
+            effect(f"{name}: standard deviation after 100 layers, median", interval(values, np.median))
+            for name, values in at_the_end.items()
+        ),
+    ]
+
+
+# What it costs
+
+COSTS = Experiment(
+    name="time of one call",
+    arms={"NumPy": {"by": "numpy"}, "Keras, compiled": {"by": "xla"}},
+    fixed={"n": 200_000, "rounds": 25},
+    seeds=range(10),
+    metrics=CALLS,
+    run=call_times,
+    timed=True,
+)
+
+
+@study("CL-18", COSTS, PROGRESS)
+def elu_costs_and_saves(costs, progress):
+    """Judge ELU against ReLU: the price of a call, and the epochs to ReLU's last training loss."""
+    price = {arm: costs.values(arm, "elu") / costs.values(arm, "relu") for arm in costs.experiment.arms}
+    ratio = epochs_ratio(progress, "ELU")
+    measured = {"cost_ratio": np.median(price["NumPy"]), "epochs_ratio": np.median(ratio)}
+    shown = interval(ratio, np.median) if np.isfinite(ratio).all() else np.median(ratio)
+    return measured, [
+        effect("epochs to ReLU's last training loss, 20 layers, ELU / ReLU, median", shown),
+        *(effect(f"time of a call, {arm}, ELU / ReLU, median", interval(x, np.median)) for arm, x in price.items()),
+    ]
+
+
+def epochs_ratio(progress, name):
+    """Return, seed by seed, the share of the epochs after which an arm has reached the loss that ReLU ends with.
+
+    Infinity if it never gets there or diverged, 0 if only ReLU diverged.
+    """
+    losses = {
+        arm: np.array([progress.values(arm, f"loss_{epoch}") for epoch in range(1, EPOCHS + 1)]).T
+        for arm in ("ReLU", name)
+    }
+    lost = {arm: np.isnan(progress.values(arm, "train_loss")) for arm in losses}
+    ratios = []
+    for seed, (curve, relu) in enumerate(zip(losses[name], losses["ReLU"], strict=True)):
+        if lost[name][seed]:
+            ratios.append(np.inf)
+        else:
+            ratios.append(0.0 if lost["ReLU"][seed] else epochs_to(curve, relu[-1]) / EPOCHS)
+    return np.array(ratios)
+
+
+@study("CL-20", COSTS)
+def fastest(costs):
+    """Judge ReLU against the fastest other function."""
+    ratios = {}
+    for name in costs.experiment.arms:
+        others = np.min([costs.values(name, call) for call in CALLS if call != "relu"], axis=0)
+        ratios[name] = costs.values(name, "relu") / others
+    return {"relu_over_fastest_other": np.median(ratios["NumPy"])}, [
+        effect(f"{name}: time of ReLU / fastest other, median", interval(ratio, np.median))
+        for name, ratio in ratios.items()
+    ]
+
+
+# The kink of ELU
+
+TARGET = 0.4
+KINK = Experiment(
+    name="ELU against CELU",
+    arms={
+        "ELU 0.5": arm({"layer": "keras.layers:ELU", "arguments": {"alpha": 0.5}}),
+        "CELU 0.5": arm({"function": "handson11.claims.runs.activations:celu_half"}),
+        "ELU 2": arm({"layer": "keras.layers:ELU", "arguments": {"alpha": 2.0}}),
+        "CELU 2": arm({"function": "handson11.claims.runs.activations:celu_two"}),
+    },
+    fixed={
+        "arguments": {**THREE_LAYERS, "kernel_initializer": "he_normal"},
+        "n": 5000,
+        "epochs": 15,
+        "target": TARGET,
+    },
+    seeds=range(10),
+    metrics=["epochs_to_target", "test_accuracy"],
+    rates=(0.001, 0.003, 0.01, 0.03, 0.1),
+    tuned_by="epochs_to_target",
+    best="lowest",
+    run=to_target,
+)
+
+
+@study("CL-85", KINK)
+def kink(results):
+    """Judge CELU against ELU with the same α: the share of epochs that it saves."""
+    saved = {alpha: 1 - results.values(f"CELU {alpha}") / results.values(f"ELU {alpha}") for alpha in ("0.5", "2")}
+    intervals = {alpha: interval(100 * values) for alpha, values in saved.items()}
+    count = sum(bool(found.value >= 10 and found.low > 0) for found in intervals.values())
+    return {"alphas_with_fewer_epochs": count}, [
+        effect(f"α = {alpha}: epochs saved by CELU", found, "%") for alpha, found in intervals.items()
+    ]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from handson11.datasets import load_fashion_mnist
+
 PATH = Path(__file__).resolve().parents[2] / "book" / "_tools" / "bench.py"
 
 
@@ -62,11 +64,12 @@ def test_page_shows_every_row_and_counts_verdicts(bench):
         return bench.Case(group, name, "forward, XLA", None, None, None), bench.Timing(ratio, (0.9, 1.0, 1.1), 1234.4)
 
     rows = [row("One", "a", (1.2, 1.3, 1.4)), row("Two", "b", (0.9, 1.0, 1.1)), row("One", "c", (0.5, 0.6, 0.7))]
-    page = bench.page_of(rows, "| Processor | abacus |")
+    page = bench.page_of(rows, "| small net | 1.00 |", "| Processor | abacus |")
     assert "of 3 comparisons: faster: 1, the same: 1, slower: 1" in page
     assert "Slower in this run: a (forward, XLA)." in page
     assert "| a | forward, XLA | 1.30 (1.20 to 1.40) | 1.00 (0.90 to 1.10) | 1,234 | slower |" in page
     assert page.index("## One") < page.index("| c |") < page.index("## Two") < page.index("| b |")
+    assert "| small net | 1.00 |" in page
     assert "| Processor | abacus |" in page and page.startswith("# Benchmarks\n")
 
 
@@ -90,3 +93,19 @@ def test_clipping_cases_compare_the_same_function(bench):
     for case in bench.clipping_cases([tf.constant([3.0, 4.0]), tf.constant([[12.0]])]):
         for ours, theirs in zip(case.ours(), case.theirs(), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_the_gain_of_the_engine_is_counted_with_and_without_compiling(bench):
+    times = bench.RunTimes(fit=[2.0, 2.0, 2.0], fit_xla=[3.0, 3.0, 3.0], engine=[1.5, 0.5, 0.5])
+    assert times.compiling == 1.0
+    assert times.further == 4.0
+    assert times.whole == pytest.approx(6 / 2.5)
+    assert times.whole_xla == pytest.approx(9 / 2.5)
+    assert bench.engine_table([("net", times)]) == "| net | 2.00 | 3.00 | 0.50 | 1.0 | 4.0 × | 2.4 × | 3.6 × |"
+
+
+def test_runs_are_timed_in_turns(bench, monkeypatch):
+    monkeypatch.setattr("handson11.experiments.training.load_data", lambda: load_fashion_mnist("stand-in"))
+    times = bench.run_times({"depth": 1, "width": 4}, n=300, epochs=1, seeds=2)
+    assert len(times.fit) == len(times.fit_xla) == len(times.engine) == 2
+    assert min(*times.fit, *times.fit_xla, *times.engine) > 0

@@ -1,0 +1,297 @@
+"""The ledger page: every claim with its verdict, made anew from ``book/claims.yml`` and ``book/ledger`` in each build."""
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective
+
+VERDICTS = ("confirmed", "partly", "refuted", "open", "none")
+WORDS = {"none": "no verdict"}
+KINDS = ("empirical", "provable", "not testable")
+HEADING = re.compile(r"^# (11(?:\.\d)*) (\S.*)$", re.M)
+
+
+def verdict_of(entry, stored):
+    """Return the verdict of a claim: that of its full run, "open" before there is one, "none" if it cannot be tested."""
+    if entry["kind"] == "not testable":
+        return "none"
+    return stored["verdict"] if stored else "open"
+
+
+def read_ledger(book):
+    """Return a list of (number, entry in claims.yml, content of its file in the ledger or None) in the book's order."""
+    from handson11.experiments import load_claims, read_entry
+
+    claims = load_claims(book / "claims.yml")
+    return [(claim, entry, read_entry(claim, book / "ledger")) for claim, entry in claims.items()]
+
+
+# Small pieces of a page
+
+
+def text(words, *classes):
+    return nodes.inline("", words, classes=list(classes))
+
+
+def code(words):
+    return nodes.literal("", str(words))
+
+
+def badge(verdict):
+    """Return the verdict in words; the style sheet adds a mark, a kind of border and a colour."""
+    return text(WORDS.get(verdict, verdict), "verdict-badge", f"badge-{verdict}")
+
+
+def paragraph(*parts, classes=()):
+    parts = [nodes.Text(part) if isinstance(part, str) else part for part in parts]
+    return nodes.paragraph("", "", *parts, classes=list(classes))
+
+
+def bullets(items, *classes):
+    """Return a list with one item for each list of inline nodes."""
+    return nodes.bullet_list("", *(nodes.list_item("", paragraph(*item)) for item in items), classes=list(classes))
+
+
+def labelled(label, *parts):
+    return paragraph(nodes.strong("", label), " ", *parts)
+
+
+def table(head, rows, *classes):
+    """Return a table; each cell is a list of inline nodes and strings."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
+    for part, lines in ((nodes.thead(), [head]), (nodes.tbody(), rows)):
+        part += [nodes.row("", *(nodes.entry("", paragraph(*cell)) for cell in line)) for line in lines]
+        group += part
+    return nodes.table("", group, classes=list(classes))
+
+
+def show(number):
+    """Return a measured number as words: six significant digits, "true", "infinite" or "no number"."""
+    if isinstance(number, bool):
+        return str(number).lower()
+    if isinstance(number, int | float):
+        return f"{number:.6g}" if isinstance(number, float) else str(number)
+    return {None: "no number", "inf": "infinite"}[number]
+
+
+def plural(n, word):
+    return f"{n:,} {word}" + ("" if n == 1 else "s")
+
+
+# One claim
+
+
+def facts(entry, stored, env):
+    """Return what stands below the statement: who says it, its kind, its data, the runs, its page and its code."""
+    letters = " and ".join([", ".join(entry["notes"][:-1]), entry["notes"][-1]] if entry["notes"][1:] else entry["notes"])
+    notes = ("notes " if entry["notes"][1:] else "note ") + letters
+    items = [[f"Said by {notes}" if letters else "The course's own question"], [entry["kind"]]]
+    items.append(["Fashion-MNIST" if entry["data"] == "fashion-mnist" else "any data"])
+    if stored:
+        seeds = sorted({len(experiment["seeds"]) for experiment in stored["experiments"]})
+        number = f"{seeds[0]} to {plural(seeds[-1], 'seed')}" if seeds[1:] else plural(seeds[0], "seed")
+        items.append([f"{number}, {plural(stored['runs'], 'run')}"])
+    items.append(page_of(entry, env))
+    if stored:
+        items.append(["code: ", code_of(stored["claim"], env)])
+    return bullets(items, "claim-facts")
+
+
+def page_of(entry, env):
+    """Return a link to the page that discusses a claim, or the number of a section that is still to come."""
+    page, section = f"book/{entry['page']}", entry["section"]
+    if page not in env.found_docs:
+        return [f"section {section}, still to come"]
+    link = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{page}", "refexplicit": True, "refwarn": True}
+    return [addnodes.pending_xref("", text(f"page {section}"), refdoc=env.docname, **link)]
+
+
+def code_of(claim, env):
+    """Return a link to the source of the function that concludes a claim."""
+    from handson11.claims import STUDIES
+
+    conclude = STUDIES[claim].conclude
+    page = env.app.builder.get_relative_uri(env.docname, "_modules/" + conclude.__module__.replace(".", "/"))
+    name = f"{conclude.__module__.rpartition('.')[2]}.{conclude.__name__}"
+    return nodes.reference("", "", code(name), internal=True, refuri=f"{page}#{conclude.__module__}.{conclude.__name__}")
+
+
+def rule_table(entry):
+    """Return the rule of a claim: one row for each verdict, in the order in which they are tried."""
+    from handson11.experiments import rule_of
+
+    rows = []
+    for level, conditions in rule_of(entry).items():
+        if level == "otherwise":
+            continue
+        parts = [part for pair in conditions.items() for part in (code(" ".join(map(str, pair))), " and ")]
+        rows.append([[badge(level)], parts[:-1]])
+    rows.append([[badge(entry.get("otherwise", "open"))], ["otherwise"]])
+    return table([["Verdict"], ["if all of these hold, and no row above"]], rows)
+
+
+def tuning_table(experiment):
+    """Return the chosen learning rate of each arm of an experiment, and the scores that chose it."""
+    metric = next(name for arm in experiment["tuning"].values() for name in arm if name != "chosen")
+    rows = [
+        [
+            [arm],
+            [f"{tuned['chosen']:g}"],
+            ["; ".join(f"{rate}: {', '.join(map(show_score, scores))}" for rate, scores in tuned[metric].items())],
+        ]
+        for arm, tuned in experiment["tuning"].items()
+    ]
+    seeds = ", ".join(map(str, experiment["tuning_seeds"]))
+    head = [["Arm"], ["Chosen rate"], [f"{metric.replace('_', ' ')} at each rate, seeds {seeds}"]]
+    return table(head, rows)
+
+
+def show_score(score):
+    return f"{score:.4g}" if isinstance(score, int | float) else "lost"
+
+
+def run_details(stored):
+    """Return what a full run left behind: learning rates, lost runs, findings of the linter, versions, seconds."""
+    blocks = []
+    for experiment in stored["experiments"]:
+        if experiment["tuning"]:
+            blocks += [labelled("Learning rates:", experiment["name"] + "."), tuning_table(experiment)]
+    lost = [
+        f"{plural(n, 'run')} of {arm} ({experiment['name']})"
+        for experiment in stored["experiments"]
+        for arm, n in experiment["lost"].items()
+    ]
+    blocks.append(labelled("Lost runs:", ("; ".join(lost) or "none") + "."))
+    if stored["findings"]:
+        blocks += [labelled("What the linter found:"), bullets([[finding] for finding in stored["findings"]])]
+    else:
+        blocks.append(labelled("What the linter found:", "nothing."))
+    versions = ", ".join(f"{name} {number}" for name, number in stored["versions"].items())
+    seconds = f"{stored['seconds']:,.1f} s of computing on a machine with {plural(stored['cores'], 'core')}"
+    blocks.append(labelled("Run:", f"{versions}; {seconds}; data source ", code(stored["source"]), "."))
+    blocks.append(labelled("All values:", "one for each seed in ", code(f"book/ledger/{stored['claim']}.json"), "."))
+    return blocks
+
+
+def details(claim, entry, stored):
+    """Return the part of a claim that opens on a click."""
+    blocks = [labelled("Protocol:", entry["protocol"])]
+    if "measures" in entry:
+        measured = stored["measured"] if stored else {}
+        rows = [
+            [[code(name)], [meaning], [show(measured[name]) if name in measured else "not yet"]]
+            for name, meaning in entry["measures"].items()
+        ]
+        blocks += [table([["Measure"], ["Meaning"], ["Measured"]], rows), rule_table(entry)]
+    if "note" in entry:
+        blocks.append(labelled("Note:", entry["note"]))
+    if stored:
+        blocks += run_details(stored)
+    opening = f'<details class="claim-details"><summary>Details of {claim}</summary>'
+    return [nodes.raw("", opening, format="html"), *blocks, nodes.raw("", "</details>", format="html")]
+
+
+def claim_section(claim, entry, stored, env):
+    """Return the section of one claim. Its classes are what the filter looks at."""
+    verdict, parts = verdict_of(entry, stored), entry["section"].split(".")
+    inside = ["section-" + "-".join(parts[:n]) for n in range(min(2, len(parts)), len(parts) + 1)]
+    section = nodes.section("", names=[claim.lower()], classes=["claim", f"verdict-{verdict}", *inside])
+    section += nodes.title("", "", nodes.Text(f"{claim} "), badge(verdict))
+    section += paragraph(entry["statement"], classes=["claim-statement"])
+    section += facts(entry, stored, env)
+    if stored:
+        section += bullets([[effect["text"]] for effect in stored["effects"]], "claim-effects")
+    section += details(claim, entry, stored)
+    return section
+
+
+# The directives
+
+
+class ClaimsCounts(SphinxDirective):
+    """``claims-counts``: how many claims have which verdict, by kind."""
+
+    def run(self):
+        self.env.note_reread()
+        ledger = read_ledger(Path(self.env.srcdir) / "book")
+        found = Counter((entry["kind"], verdict_of(entry, stored)) for _, entry, stored in ledger)
+        rows = []
+        for kind in (*KINDS, "all"):
+            counts = [sum(n for key, n in found.items() if key[1] == v and kind in ("all", key[0])) for v in VERDICTS]
+            rows.append([[text(str(n))] for n in (kind, *counts, sum(counts))])
+        links = [nodes.reference("", "", badge(v), internal=True, refuri=f"#verdict={v}") for v in VERDICTS]
+        counts = table([["Kind"], *([link] for link in links), ["all"]], rows, "claims-counts")
+        for entry, verdict in zip(list(counts.findall(nodes.entry))[1:], VERDICTS, strict=False):
+            entry["ids"] = [f"verdict={verdict}"]
+        return [counts]
+
+
+class ClaimsLedger(SphinxDirective):
+    """``claims-ledger``: the filter, and every claim in a section of its own."""
+
+    def run(self):
+        self.env.note_reread()  # it depends on which files there are, not only on what they hold
+        book = Path(self.env.srcdir) / "book"
+        titles = dict(HEADING.findall((book / "claims.yml").read_text(encoding="utf-8")))
+        sections, ledger = {}, read_ledger(book)
+        for claim, entry, stored in ledger:
+            number = entry["section"]
+            if number not in sections:
+                sections[number] = nodes.section("", names=[f"claims of {number}"], classes=["claims-section"])
+                sections[number] += nodes.title("", f"{number} {titles.get(number, 'Introduction')}")
+                self.state.document.note_explicit_target(sections[number])
+            section = claim_section(claim, entry, stored, self.env)
+            self.state.document.note_explicit_target(section)
+            sections[number] += section
+        return [nodes.raw("", self.form(sections, len(ledger)), format="html"), *sections.values()]
+
+    def form(self, sections, n):
+        """Return the filter. It is hidden until the script that makes it work shows it."""
+        groups = {number.rpartition(".")[0] for number in sections} - {"", "11"}
+        wholes = {group: f"{group} and its parts" for group in groups}
+        choices = {
+            "section": {"": "all sections"} | {s: wholes.get(s, s) for s in sorted({*sections, *groups})},
+            "verdict": {"": "all verdicts"} | {v: WORDS.get(v, v) for v in VERDICTS},
+        }
+        fields = "".join(
+            f'<label>{name.capitalize()} <select name="{name}">'
+            + "".join(f'<option value="{value}">{words}</option>' for value, words in options.items())
+            + "</select></label>"
+            for name, options in choices.items()
+        )
+        return (
+            f'<form id="claims-filter" class="claims-filter" aria-label="Filter the claims" hidden>{fields}'
+            f'<button type="reset">Show all</button><p role="status">{n} of {n} claims are shown.</p></form>'
+        )
+
+
+class ClaimStudies(SphinxDirective):
+    """``claim-studies``: the function that concludes each claim, by module. Stands in reStructuredText."""
+
+    def run(self):
+        from handson11.claims import STUDIES
+
+        self.env.note_reread()
+        modules = {}
+        for claim, study in STUDIES.items():
+            modules.setdefault(study.conclude.__module__, []).append((claim, study.conclude.__name__))
+        lines = []
+        for module, studies in modules.items():
+            lines += [sys.modules[module].__doc__.splitlines()[0], ""]
+            for claim, name in studies:
+                lines += [f":ref:`{claim} <{claim.lower()}>`", "", f".. autofunction:: {module}.{name}", ""]
+        target = nodes.container()
+        self.state.nested_parse(StringList(lines, "claim-studies"), self.content_offset, target)
+        return target.children
+
+
+def setup(app):
+    app.add_directive("claims-counts", ClaimsCounts)
+    app.add_directive("claims-ledger", ClaimsLedger)
+    app.add_directive("claim-studies", ClaimStudies)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
