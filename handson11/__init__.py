@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "activations",
+    "claims",
     "clipping",
     "datasets",
     "diagnostics",

@@ -364,7 +364,7 @@ def clipping_arrows(gradient, by_value, by_norm, threshold=1.0):
 
 
 def cliff(w, b, loss, paths, labels):
-    """Draw a loss surface with a cliff as contours, and the paths of descent on it.
+    """Draw a loss surface with a cliff as contours with a colour bar, and the paths of descent on it.
 
     Parameters
     ----------
@@ -394,7 +394,7 @@ def cliff(w, b, loss, paths, labels):
     levels = np.linspace(0, np.sqrt(loss.max()) * 1.001, 14) ** 2
     shades = mpl.colors.LinearSegmentedColormap.from_list("loss", ["white", "#D5DEEA", "#A9B9CE"])
     for cell, (role, path) in zip(axes, paths.items(), strict=True):
-        cell.contourf(w, b, loss, levels=levels, cmap=shades)
+        filled = cell.contourf(w, b, loss, levels=levels, cmap=shades)
         cell.contour(w, b, loss, levels=levels, colors=CONTOUR_LINE, linewidths=0.6)
         inside = np.clip(path, -1e6, 1e6)
         cell.plot(inside[:, 0], inside[:, 1], **{**ROLE[role], "linestyle": "-", "linewidth": 1.4, "markersize": 4})
@@ -403,6 +403,8 @@ def cliff(w, b, loss, paths, labels):
         cell.set(xlabel="weight w", title=labels[role], xlim=(w[0], w[-1]), ylim=(b[0], b[-1]))
         cell.grid(False)
     axes[0].set_ylabel("bias b")
+    bar = figure.colorbar(filled, ax=axes, label="loss", ticks=levels[::3], format="%.2f")
+    bar.ax.grid(False)
     return axes
 
 

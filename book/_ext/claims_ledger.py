@@ -1,4 +1,4 @@
-"""The ledger page: every claim with its verdict, made anew from ``book/claims.yml`` and ``book/ledger`` in each build."""
+"""The ledger page: every claim with its verdict, made in each build from ``book/claims.yml`` and ``book/ledger``."""
 
 import re
 import sys
@@ -17,7 +17,7 @@ HEADING = re.compile(r"^# (11(?:\.\d)*) (\S.*)$", re.M)
 
 
 def verdict_of(entry, stored):
-    """Return the verdict of a claim: that of its full run, "open" before there is one, "none" if it cannot be tested."""
+    """Return the verdict of a claim: that of its full run, "open" before it, "none" if it cannot be tested."""
     if entry["kind"] == "not testable":
         return "none"
     return stored["verdict"] if stored else "open"
@@ -88,9 +88,8 @@ def plural(n, word):
 
 def facts(entry, stored, env):
     """Return what stands below the statement: who says it, its kind, its data, the runs, its page and its code."""
-    letters = " and ".join([", ".join(entry["notes"][:-1]), entry["notes"][-1]] if entry["notes"][1:] else entry["notes"])
-    notes = ("notes " if entry["notes"][1:] else "note ") + letters
-    items = [[f"Said by {notes}" if letters else "The course's own question"], [entry["kind"]]]
+    notes = ", ".join(entry["notes"])
+    items = [[f"said by notes {notes}" if notes else "the course's own question"], [entry["kind"]]]
     items.append(["Fashion-MNIST" if entry["data"] == "fashion-mnist" else "any data"])
     if stored:
         seeds = sorted({len(experiment["seeds"]) for experiment in stored["experiments"]})
@@ -115,10 +114,9 @@ def code_of(claim, env):
     """Return a link to the source of the function that concludes a claim."""
     from handson11.claims import STUDIES
 
-    conclude = STUDIES[claim].conclude
-    page = env.app.builder.get_relative_uri(env.docname, "_modules/" + conclude.__module__.replace(".", "/"))
-    name = f"{conclude.__module__.rpartition('.')[2]}.{conclude.__name__}"
-    return nodes.reference("", "", code(name), internal=True, refuri=f"{page}#{conclude.__module__}.{conclude.__name__}")
+    module, name = STUDIES[claim].conclude.__module__, STUDIES[claim].conclude.__name__
+    page = env.app.builder.get_relative_uri(env.docname, "_modules/" + module.replace(".", "/"))
+    return nodes.reference("", "", code(f"{module.rpartition('.')[2]}.{name}"), internal=True, refuri=f"{page}#{name}")
 
 
 def rule_table(entry):
@@ -187,7 +185,7 @@ def details(claim, entry, stored):
             [[code(name)], [meaning], [show(measured[name]) if name in measured else "not yet"]]
             for name, meaning in entry["measures"].items()
         ]
-        blocks += [table([["Measure"], ["Meaning"], ["Measured"]], rows), rule_table(entry)]
+        blocks += [table([["Measure"], ["Meaning"], ["Measured"]], rows, "claim-measures"), rule_table(entry)]
     if "note" in entry:
         blocks.append(labelled("Note:", entry["note"]))
     if stored:

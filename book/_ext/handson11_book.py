@@ -1,6 +1,5 @@
 """What the book needs beyond its Sphinx extensions: offline maths, the chapter's equation numbers, optional buttons."""
 
-import itertools
 import os
 import re
 import shutil
@@ -8,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.util import inspect, logging
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the API pages import TensorFlow, which has much to say
@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 TAG = re.compile(r"\s*\\tag\{([^}]*)\}")
 REPEATED_IDS = {"exercise-content", "solution-content", "proof-content"}
 VERDICT = re.compile(r"CL-\d+ (confirmed|partly|refuted|open|not judged)\b")
+FULL_RUN = "    full run: "
 
 
 def mathjax_folder():
@@ -57,23 +58,40 @@ def keep_equation_numbers(app, doctree):
             equations[label] = (node["docname"], tag.group(1))
 
 
+def verdict_card(lines, classes):
+    """Return the block of a verdict: its number, which leads to the ledger, its text, and the lines of the full run."""
+    number, rest = lines[0].split(" ", 1)
+    link = addnodes.pending_xref(
+        "", nodes.inline("", number), refdomain="std", reftype="ref", refexplicit=True, reftarget=number.lower()
+    )
+    card = nodes.container(classes=[*classes, "verdict", "verdict-" + VERDICT.match(lines[0])[1].split()[0]])
+    card += nodes.paragraph("", "", link, nodes.Text(" " + rest))
+    card += [nodes.paragraph("", line.strip(), classes=["full-run"]) for line in lines[1:]]
+    return card
+
+
 def draw_verdicts(app, doctree):
-    """Take each verdict line ("CL-07 confirmed: ...") out of its output into a block that the style sheet draws."""
+    """Take each verdict ("CL-07 confirmed: ...", "    full run: ...") out of its output into a card of its own."""
     for node in list(doctree.findall(nodes.literal_block)):
         lines = node.astext().rstrip("\n").splitlines()
         if "output" not in node["classes"] or not any(map(VERDICT.match, lines)):
             continue
+        groups = []  # the lines of a card, or lines between two cards
+        for line in lines:
+            told = groups and VERDICT.match(groups[-1][0])
+            if VERDICT.match(line) or not groups or (told and not line.startswith(FULL_RUN)):
+                groups.append([line])
+            else:
+                groups[-1].append(line)
         blocks = []
-        for verdict, group in itertools.groupby(enumerate(lines), key=lambda pair: bool(VERDICT.match(pair[1]))):
-            texts = [line for _, line in group]
-            for text in texts if verdict else ["\n".join(texts)]:
-                block = node.copy()
+        for group in groups:
+            if VERDICT.match(group[0]):
+                blocks.append(verdict_card(group, node["classes"]))
+            elif "".join(group).strip():
+                block, text = node.copy(), "\n".join(group)
                 block += nodes.Text(text)
                 block.rawsource = text
-                if verdict:
-                    block["classes"] = [*node["classes"], "verdict", "verdict-" + VERDICT.match(text)[1].split()[0]]
-                if text.strip():
-                    blocks.append(block)
+                blocks.append(block)
         node.replace_self(blocks)
 
 
@@ -123,4 +141,4 @@ def setup(app):
     app.connect("doctree-read", draw_verdicts)
     app.connect("doctree-read", shorten_tracebacks)
     app.connect("doctree-resolved", lambda app, doctree, page: keep_ids_unique(app, doctree))
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,11 +1,21 @@
 """The full runs behind the verdicts of the book: ``python -m handson11.claims``, one study for each claim."""
 
-from handson11.claims import gradient_clipping, initialization, unstable_gradients
+from handson11.claims import (
+    activation_functions,
+    activations,
+    batch_normalization,
+    gradient_clipping,
+    initialization,
+    unstable_gradients,
+)
 from handson11.claims.studies import STUDIES, Study, conclude, judge_claim, study, write_entry
 
 __all__ = [
     "STUDIES",
     "Study",
+    "activation_functions",
+    "activations",
+    "batch_normalization",
     "conclude",
     "gradient_clipping",
     "initialization",

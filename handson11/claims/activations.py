@@ -1,16 +1,16 @@
-"""Studies of section 11.1.2: nonsaturating activation functions (CL-10 … CL-20, CL-85)."""
+"""Studies of section 11.1.2: networks of nonsaturating activation functions (CL-10 … CL-14, CL-85)."""
 
 import itertools
+import math
 
 import numpy as np
 
-from handson11.claims.runs.activation_functions import CALLS, call_times, elu_at_zero, mean_output, selu_forward
-from handson11.claims.runs.activations import dead_units, revivals, to_target, with_losses
+from handson11.claims.runs.activations import to_target, with_losses
+from handson11.claims.runs.dead_units import dead_units, revivals
 from handson11.claims.studies import study
 from handson11.experiments.declared import Experiment
 from handson11.experiments.ledger import effect
 from handson11.experiments.statistics import compare_pair, interval
-from handson11.experiments.training import epochs_to
 
 CHANCE = 0.1
 EPOCHS = 10
@@ -215,20 +215,32 @@ def dying(deaths, changes):
         "first_layer_revived": revived[1],
         "upper_layers_revived": revived[2] + revived[3],
     }
-    dead = {name: 100 * deaths.values(death_arm("adam", name, 0.03)) for name in MORTAL}
     effects = [
         effect("dead ReLU units, Adam, rate 0.03 minus rate 0.001", interval(100 * rises["adam"]), "points"),
         effect("dead ReLU units, plain SGD, rate 0.1 minus rate 0.01", interval(100 * rises["sgd"]), "points"),
-        effect("dead ReLU units, Adam at 0.03, share in %", interval(dead["ReLU"])),
-        effect("dead ELU units, Adam at 0.03, share in %", interval(dead["ELU"])),
+        _dead_share(deaths, "adam", "ReLU", 0.03, "Adam"),
+        _dead_share(deaths, "adam", "ELU", 0.03, "Adam"),
+        _dead_share(deaths, "sgd", "ReLU", 0.3, "plain SGD"),
         *(effect(f"layer {n}: units that died / came back, plain SGD at 0.3: {died[n]} /", revived[n]) for n in died),
         effect("of these 10 runs diverged", int(changes.values("ReLU", "diverged").sum())),
     ]
     return measured, effects
 
 
+def _dead_share(deaths, optimizer, name, rate, words):
+    """Return the effect of one arm: its mean share of dead units over the runs that did not diverge."""
+    shares = deaths.values(death_arm(optimizer, name, rate))
+    whole = shares[np.isfinite(shares)]
+    what = f"dead {name} units, {words} at {rate:g}" + _lost_words(len(shares) - len(whole), len(shares))
+    return effect(what, interval(100 * whole) if len(whole) > 1 else math.nan, "%")
+
+
+def _lost_words(lost, runs):
+    return f" ({lost} of {runs} diverged)" if lost else ""
+
+
 def rise(deaths, optimizer, name):
-    """Return, seed by seed, the dead share at the highest judged rate without a diverged run minus that at the lowest."""
+    """Return, seed by seed, dead share at the highest minus at the lowest judged rate, both without a diverged run."""
     low, high = JUDGED_RATES[optimizer]
     shares = [deaths.values(death_arm(optimizer, name, rate)) for rate in DEATH_RATES[optimizer] if low <= rate <= high]
     whole = [values for values in shares if np.isfinite(values).all()]
@@ -307,158 +319,6 @@ def gap(results, name):
     return np.nan_to_num(trained - tested, nan=0.0)
 
 
-# What can be computed
-
-MEANS = Experiment(
-    name="mean outputs for z ~ N(0, 1)",
-    arms={"ReLU": {"function": "relu"}, "ELU": {"function": "elu"}},
-    fixed={},
-    seeds=[0],
-    metrics=["mean", "sample_mean"],
-    run=mean_output,
-)
-KINKS = Experiment(
-    name="ELU at 0 and far below",
-    arms={f"α = {alpha:g}": {"alpha": alpha} for alpha in (0.5, 1.0, 2.0)},
-    fixed={"step": 1e-5},
-    seeds=[0],
-    metrics=["slope_jump", "curvature_jump", "limit"],
-    run=elu_at_zero,
-)
-
-
-@study("CL-15", MEANS)
-def nearer_to_zero(means):
-    """Judge the mean output of ELU against that of ReLU."""
-    relu, elu = (means.values(name)[0] for name in ("ReLU", "ELU"))
-    measured = {"relu_mean": relu, "elu_mean": elu}
-    return measured, [effect("mean output of ReLU", relu, digits=4), effect("mean output of ELU", elu, digits=4)]
-
-
-@study("CL-16", KINKS)
-def smooth(kinks):
-    """Judge the derivatives of ELU with α = 1 at 0."""
-    measured = {name: kinks.values("α = 1", name)[0] for name in ("slope_jump", "curvature_jump")}
-    return measured, [
-        effect("jump of the slope at 0", measured["slope_jump"], digits=1),
-        effect("jump of the second derivative at 0", measured["curvature_jump"]),
-    ]
-
-
-@study("CL-17", KINKS)
-def limit(kinks):
-    """Judge the value that ELU approaches."""
-    limits = {alpha: kinks.values(f"α = {alpha:g}", "limit")[0] for alpha in (0.5, 1.0, 2.0)}
-    measured = {
-        "distance_to_alpha": max(abs(value - alpha) for alpha, value in limits.items()),
-        "distance_to_minus_alpha": max(abs(value + alpha) for alpha, value in limits.items()),
-    }
-    return measured, [effect(f"ELU at z = −50, α = {alpha:g}", value) for alpha, value in limits.items()]
-
-
-# SELU through 100 layers
-
-FORWARD = {"depth": 100, "width": 100, "n": 100, "weights": "lecun", "skip": False, "inputs": "standardized"}
-HELD = Experiment(
-    name="SELU through 100 layers, all conditions held",
-    arms={"held": {}},
-    fixed=FORWARD,
-    seeds=range(10),
-    metrics=[f"{kind}_{layer}" for kind in ("std", "mean") for layer in range(1, 101)],
-    run=selu_forward,
-)
-BROKEN = Experiment(
-    name="SELU through 100 layers, one condition broken",
-    arms={
-        "He weights": {"weights": "he"},
-        "U(±1/√n) weights": {"weights": "narrow uniform"},
-        "skip connections": {"skip": True},
-        "raw 0…255 inputs": {"inputs": "raw"},
-        "inputs of mean 3, deviation 4": {"inputs": "shifted"},
-    },
-    fixed=FORWARD,
-    seeds=range(10),
-    metrics=[*(f"std_{layer}" for layer in (1, 5, 20, 50, 100)), "mean_100"],
-    run=selu_forward,
-)
-
-
-@study("CL-19", HELD, BROKEN)
-def self_normalizing(held, broken):
-    """Judge the outputs of 100 SELU layers."""
-    std, mean = (
-        np.array([held.values("held", f"{kind}_{layer}").mean() for layer in range(1, 101)]) for kind in ("std", "mean")
-    )
-    measured = {"lowest_std": std.min(), "highest_std": std.max(), "largest_mean": np.abs(mean).max()}
-    at_the_end = {name: broken.values(name, "std_100") for name in broken.experiment.arms}
-    return measured, [
-        effect("standard deviation after 100 layers", interval(held.values("held", "std_100"))),
-        effect("mean after 100 layers", interval(held.values("held", "mean_100"))),
-        *(
-            effect(f"{name}: standard deviation after 100 layers, median", interval(values, np.median))
-            for name, values in at_the_end.items()
-        ),
-    ]
-
-
-# What it costs
-
-COSTS = Experiment(
-    name="time of one call",
-    arms={"NumPy": {"by": "numpy"}, "Keras, compiled": {"by": "xla"}},
-    fixed={"n": 200_000, "rounds": 25},
-    seeds=range(10),
-    metrics=CALLS,
-    run=call_times,
-    timed=True,
-)
-
-
-@study("CL-18", COSTS, PROGRESS)
-def elu_costs_and_saves(costs, progress):
-    """Judge ELU against ReLU: the price of a call, and the epochs to ReLU's last training loss."""
-    price = {arm: costs.values(arm, "elu") / costs.values(arm, "relu") for arm in costs.experiment.arms}
-    ratio = epochs_ratio(progress, "ELU")
-    measured = {"cost_ratio": np.median(price["NumPy"]), "epochs_ratio": np.median(ratio)}
-    shown = interval(ratio, np.median) if np.isfinite(ratio).all() else np.median(ratio)
-    return measured, [
-        effect("epochs to ReLU's last training loss, 20 layers, ELU / ReLU, median", shown),
-        *(effect(f"time of a call, {arm}, ELU / ReLU, median", interval(x, np.median)) for arm, x in price.items()),
-    ]
-
-
-def epochs_ratio(progress, name):
-    """Return, seed by seed, the share of the epochs after which an arm has reached the loss that ReLU ends with.
-
-    Infinity if it never gets there or diverged, 0 if only ReLU diverged.
-    """
-    losses = {
-        arm: np.array([progress.values(arm, f"loss_{epoch}") for epoch in range(1, EPOCHS + 1)]).T
-        for arm in ("ReLU", name)
-    }
-    lost = {arm: np.isnan(progress.values(arm, "train_loss")) for arm in losses}
-    ratios = []
-    for seed, (curve, relu) in enumerate(zip(losses[name], losses["ReLU"], strict=True)):
-        if lost[name][seed]:
-            ratios.append(np.inf)
-        else:
-            ratios.append(0.0 if lost["ReLU"][seed] else epochs_to(curve, relu[-1]) / EPOCHS)
-    return np.array(ratios)
-
-
-@study("CL-20", COSTS)
-def fastest(costs):
-    """Judge ReLU against the fastest other function."""
-    ratios = {}
-    for name in costs.experiment.arms:
-        others = np.min([costs.values(name, call) for call in CALLS if call != "relu"], axis=0)
-        ratios[name] = costs.values(name, "relu") / others
-    return {"relu_over_fastest_other": np.median(ratios["NumPy"])}, [
-        effect(f"{name}: time of ReLU / fastest other, median", interval(ratio, np.median))
-        for name, ratio in ratios.items()
-    ]
-
-
 # The kink of ELU
 
 TARGET = 0.4
@@ -488,9 +348,14 @@ KINK = Experiment(
 @study("CL-85", KINK)
 def kink(results):
     """Judge CELU against ELU with the same α: the share of epochs that it saves."""
-    saved = {alpha: 1 - results.values(f"CELU {alpha}") / results.values(f"ELU {alpha}") for alpha in ("0.5", "2")}
-    intervals = {alpha: interval(100 * values) for alpha, values in saved.items()}
-    count = sum(bool(found.value >= 10 and found.low > 0) for found in intervals.values())
-    return {"alphas_with_fewer_epochs": count}, [
-        effect(f"α = {alpha}: epochs saved by CELU", found, "%") for alpha, found in intervals.items()
-    ]
+    count, effects = 0, []
+    for alpha in ("0.5", "2"):
+        elu, celu = (results.values(f"{kind} {alpha}") for kind in ("ELU", "CELU"))
+        never = {kind: int((~np.isfinite(values)).sum()) for kind, values in (("ELU", elu), ("CELU", celu))}
+        if any(never.values()):
+            effects += [effect(f"{kind} {alpha}: runs that never got there", number) for kind, number in never.items()]
+            continue
+        saved = interval(100 * (1 - celu / elu))
+        count += bool(saved.value >= 10 and saved.low > 0)
+        effects.append(effect(f"α = {alpha}: epochs saved by CELU", saved, "%"))
+    return {"alphas_with_fewer_epochs": count}, effects

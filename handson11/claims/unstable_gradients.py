@@ -11,11 +11,16 @@ from handson11.experiments.statistics import interval
 PROFILES = Experiment(
     name="gradients of 20 layers at the start",
     arms={
-        "logistic, Glorot": {"activation": "sigmoid", "weights": "glorot"},
-        "logistic, gain 4": {"activation": "sigmoid", "weights": "gain 4"},
+        "logistic, Glorot": {"activation": "sigmoid"},
+        "logistic, Glorot, 10 layers": {"activation": "sigmoid", "depth": 10},
+        "logistic, Glorot, 5 layers": {"activation": "sigmoid", "depth": 5},
+        "logistic, N(0, 1)": {"activation": "sigmoid", "weights": "N(0, 1)"},
+        "logistic, gain 4": {"activation": "sigmoid", "gain": 4.0},
+        "logistic, gain 4, mean removed": {"activation": "sigmoid", "gain": 4.0, "centred": True},
+        "tanh, Glorot": {"activation": "tanh"},
         "tanh, N(0, 1)": {"activation": "tanh", "weights": "N(0, 1)"},
     },
-    fixed={"depth": 20, "width": 100, "n": 1000},
+    fixed={"depth": 20, "width": 100, "weights": "glorot", "gain": 1.0, "centred": False, "n": 1000},
     seeds=range(10),
     metrics=["ratio", "slope"],
     run=gradient_profile,
@@ -33,21 +38,24 @@ SATURATION = Experiment(
 
 @study("CL-02", PROFILES)
 def vanishing(profiles):
-    """Judge the gradient of a deep logistic network."""
+    """Judge the gradient of a deep logistic network; shallower ones and larger weights show where it stops to hold."""
     ratio, slope = (profiles.values("logistic, Glorot", metric) for metric in ("ratio", "slope"))
     measured = {"median_ratio": np.median(ratio), "slope": np.median(slope)}
+    elsewhere = ("logistic, Glorot, 10 layers", "logistic, Glorot, 5 layers", "logistic, N(0, 1)")
     return measured, [
-        effect("first layer's gradient / last layer's, median", interval(ratio, np.median), digits=2),
-        effect("slope of its logarithm per layer (theory −1.386)", interval(slope)),
+        _first_over_last(profiles, "logistic, Glorot"),
+        effect("slope of its logarithm per layer (theory −1.386), median", interval(slope, np.median)),
+        *(_first_over_last(profiles, arm) for arm in elsewhere),
     ]
 
 
 @study("CL-03", PROFILES)
 def exploding(profiles):
     """Judge the gradient of a deep tanh network with large weights."""
-    ratio = profiles.values("tanh, N(0, 1)")
-    text = "first layer's gradient / last layer's, median"
-    return {"smallest_ratio": ratio.min()}, [effect(text, interval(ratio, np.median), digits=2)]
+    smallest = profiles.values("tanh, N(0, 1)").min()
+    return {"smallest_ratio": smallest}, [
+        _first_over_last(profiles, f"tanh, {weights}") for weights in ("N(0, 1)", "Glorot")
+    ]
 
 
 @study("CL-04", SATURATION)
@@ -60,8 +68,11 @@ def saturated(slopes):
 @study("CL-05", PROFILES)
 def compensated(profiles):
     """Judge whether slopes below 1 are enough to make the gradient vanish."""
-    plain, gain = (profiles.values(f"logistic, {weights}") for weights in ("Glorot", "gain 4"))
-    measured = {"ratio_plain": np.median(plain), "ratio_compensated": np.median(gain)}
-    return measured, [
-        effect("first / last gradient with weights of gain 4, median", interval(gain, np.median), digits=2)
-    ]
+    arms = ("logistic, gain 4, mean removed", "logistic, gain 4", "logistic, Glorot")
+    compensated, _, plain = (np.median(profiles.values(arm)) for arm in arms)
+    return {"ratio_plain": plain, "ratio_compensated": compensated}, [_first_over_last(profiles, arm) for arm in arms]
+
+
+def _first_over_last(profiles, arm):
+    text = f"first layer's gradient / last layer's, median, {arm}"
+    return effect(text, interval(profiles.values(arm, "ratio"), np.median), digits=2)

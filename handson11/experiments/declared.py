@@ -193,7 +193,7 @@ class Results:
         return scores
 
     def frame(self):
-        """Return the records as a tidy :class:`pandas.DataFrame`: one row a run, one column a measurement."""
+        """Return the records as a tidy ``pandas.DataFrame``: one row a run, one column a measurement."""
         import pandas as pd
 
         return pd.DataFrame([{k: v for k, v in row.items() if not isinstance(v, list)} for row in self.records])

@@ -3,27 +3,27 @@
 A **record** is a plain dict about one run, of any framework. Only ``arm`` is needed; a rule that lacks its keys stays
 silent. Other keys are allowed and ignored.
 
-=================  ====================================================================================================
-key                what it holds
-=================  ====================================================================================================
-``arm``            name of what is compared
-``seed``           seed of the run
-``losses``         list of float, one per epoch or step
-``learning_rates`` list of float, one per epoch or step
-``scheduled``      True if the learning rate was meant to change
-``boundaries``     steps, counted from 0, at which a schedule was to change the rate
-``steps``          number of steps (batches) that ran
-``epochs``         number of epochs planned
-``epochs_run``     number of epochs that ran
-``stopped_early``  True if the run was allowed to end before ``epochs``
-``accuracy``       final accuracy, in [0, 1]
-``chance``         accuracy of guessing, default 0.1
-``diverged``       True if the run broke down
-``tuned_on``       name of the split that chose the settings, such as ``"validation"``
-``judged_on``      name of the split that gave the reported number
-``trials``         number of settings tried for the arm; if absent, its records with ``stage="tuning"`` are counted
-``stage``          ``"tuning"`` or ``"judging"`` (the default); tuning runs may diverge and may have one seed
-=================  ====================================================================================================
+==================  ===================================================================================================
+key                 what it holds
+==================  ===================================================================================================
+``arm``             name of what is compared
+``seed``            seed of the run
+``losses``          list of float, one per epoch or step
+``learning_rates``  list of float, one per epoch or step
+``scheduled``       True if the learning rate was meant to change
+``boundaries``      steps, counted from 0, at which a schedule was to change the rate
+``steps``           number of steps (batches) that ran
+``epochs``          number of epochs planned
+``epochs_run``      number of epochs that ran
+``stopped_early``   True if the run was allowed to end before ``epochs``
+``accuracy``        final accuracy, in [0, 1]
+``chance``          accuracy of guessing, default 0.1
+``diverged``        True if the run broke down
+``tuned_on``        name of the split that chose the settings, such as ``"validation"``
+``judged_on``       name of the split that gave the reported number
+``trials``          number of settings tried for the arm; if absent, its records with ``stage="tuning"`` are counted
+``stage``           ``"tuning"`` or ``"judging"`` (the default); tuning runs may diverge and may have one seed
+==================  ===================================================================================================
 """
 
 from dataclasses import dataclass

@@ -111,9 +111,7 @@ def test_constant_rates_without_a_schedule_are_fine():
 
 def test_boundary_after_end():
     """handson-ml3, notebook 11, piecewise constant scheduling: boundaries 31,250 and 50,000, 17,190 steps."""
-    n_epochs_in_boundaries, batch_size, steps = 20, 32, 10 * 1719
-    boundaries = [50_000 * n_epochs_in_boundaries // batch_size, 50_000]
-    record = {"arm": "piecewise constant", "boundaries": boundaries, "steps": steps}
+    record = {"arm": "piecewise constant", "boundaries": [31_250, 50_000], "steps": 10 * 1719}
     finding = only([record], "boundary_after_end")
     assert "step 31,250 and 50,000" in finding.message and "17,190 steps" in finding.message
     assert lint([{**record, "boundaries": [6000, 13_000]}]) == []
@@ -233,6 +231,12 @@ def test_one_seed():
 def test_one_seed_names_only_the_arms_that_have_one():
     records = [{"arm": "a", "seed": 1}, {"arm": "a", "seed": 2}, {"arm": "b", "seed": 1}, {"arm": "b", "seed": 1}]
     assert only(records, "one_seed").arms == ("b",)
+
+
+def test_seeds_of_tuning_do_not_count():
+    tuning = [{"arm": "a", "seed": seed, "stage": "tuning"} for seed in (100, 101)]
+    assert rules_of(tuning[:1]) == []
+    assert "A single seed (0)" in only([*tuning, {"arm": "a", "seed": 0}], "one_seed").message
 
 
 @pytest.mark.parametrize("key", ["learning_rate", "lr"])

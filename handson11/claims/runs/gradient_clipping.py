@@ -37,8 +37,8 @@ def clipped_lengths(configuration):
     ``configuration``: ``kind``, ``threshold``; ``exponents``, the sizes of the random gradients as powers of ten;
     ``depth``, ``n`` images, ``seed``, ``source``.
 
-    Returns ``growth``: longest ratio of the length after and before; ``before`` and ``after``: length of the gradient
-    of the network's first kernel.
+    Returns ``growth``: longest ratio of the length after and before, minus 1 (so that six digits tell); ``before``:
+    length of the gradient of the network's first kernel; ``first_growth``: the same as ``growth`` for it.
     """
     clipping = {configuration["kind"]: configuration["threshold"]}
     rng = np.random.default_rng(configuration["seed"])
@@ -47,8 +47,8 @@ def clipped_lengths(configuration):
         gradients = [(10.0**exponent * rng.normal(size=shape)).astype("float32") for shape in [(5, 3), (3,), (2, 2, 4)]]
         growth.append(_length(keras_update(gradients, **clipping)) / _length(gradients))
     gradients = logistic_gradients(configuration)
-    after = keras_update(gradients, **clipping)
-    return {"growth": max(growth), "before": _length(gradients[:1]), "after": _length(after[:1])}
+    before, after = _length(gradients[:1]), _length(keras_update(gradients, **clipping)[:1])
+    return {"growth": max(growth) - 1, "before": before, "first_growth": after / before - 1}
 
 
 def logistic_gradients(configuration):

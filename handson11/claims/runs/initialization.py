@@ -23,8 +23,8 @@ def drawn_weights(configuration):
     """Draw one kernel with an initializer of Keras and compare it with the table.
 
     ``configuration``: ``initializer`` (Keras' name), ``scale`` and ``mode`` (the variance of the table is
-    scale / fan), ``law``, ``shape`` of the dense kernel, ``seed``, and ``stream``, which keeps the random numbers of the
-    initializers apart.
+    scale / fan), ``law``, ``shape`` of the dense kernel, ``seed``, and ``stream``, so that no two initializers get the
+    same random numbers.
 
     Returns ``draws``; ``variance``, as a share of the table's; ``reach``, the largest weight as a share of the law's
     limit; ``beyond``, the number of weights outside it (1e-6 is left to the rounding of float32).
@@ -32,7 +32,10 @@ def drawn_weights(configuration):
     shape, (fan_in, fan_out) = configuration["shape"], configuration["shape"]
     fan = {"fan_in": fan_in, "fan_avg": (fan_in + fan_out) / 2}[configuration["mode"]]
     expected = configuration["scale"] / fan
-    named = {"class_name": configuration["initializer"], "config": {"seed": 1000 * configuration["stream"] + configuration["seed"]}}
+    named = {
+        "class_name": configuration["initializer"],
+        "config": {"seed": 1000 * configuration["stream"] + configuration["seed"]},
+    }
     weights = np.asarray(keras.initializers.get(named)(shape), dtype="float64")
     share = np.abs(weights) / (CUT[configuration["law"]] * expected**0.5)
     return {
@@ -59,7 +62,9 @@ def two_ways(configuration):
     rng = np.random.default_rng([seed, 2])
     widths = [configuration["widths"][layer % len(configuration["widths"])] for layer in range(depth)]
     sizes = [task.x_train.shape[1], *widths]
-    kernels = [sample(shape, *RULES[configuration["initializer"]], rng) for shape in zip(sizes, sizes[1:], strict=False)]
+    kernels = [
+        sample(shape, *RULES[configuration["initializer"]], rng) for shape in zip(sizes, sizes[1:], strict=False)
+    ]
     z, a = forward_pass(task.x_train.astype("float64"), kernels, function)
     top = sample((sizes[-1], 10), *RULES["glorot_uniform"], rng)
     wrong = activations.softmax(a[-1] @ top)
@@ -100,9 +105,10 @@ def he_chain(configuration):
 
     ``configuration``: ``sizes``, ``draws``, ``n`` images, ``fan_outs``, ``seed``, ``source``.
 
-    Returns ``variance_spread``: largest minus smallest variance of He's rule over all ``fan_outs``; ``product``: of
-    fan-out / fan-in along the chain; ``measured``: mean square of the error below the first layer over that above the
-    last one, mean of the draws.
+    Returns ``variance_spread``: largest minus smallest variance of He's rule over all ``fan_outs``; ``product_error``:
+    relative error of the product of fan-out / fan-in along the chain against its two ends; ``measured``: mean square of
+    the error below the first layer over that above the last one, mean of the draws, as a share of the quotient of the
+    two ends.
     """
     sizes, seed = configuration["sizes"], configuration["seed"]
     images = make_task(load_data(configuration["source"]), configuration["n"], seed).x_train.astype("float64")
@@ -115,9 +121,10 @@ def he_chain(configuration):
         top = rng.normal(size=z[-1].shape)
         below = backward_pass(top, kernels, z, activations.relu_derivative)[0] @ kernels[0].T
         ratios.append(np.mean(below**2) / np.mean(top**2))
+    ends = sizes[-1] / sizes[0]
     variances = [variance((300, fan_out), *RULES["he_normal"][:2]) for fan_out in configuration["fan_outs"]]
     return {
         "variance_spread": max(variances) - min(variances),
-        "product": np.prod([fan_out / fan_in for fan_in, fan_out in shapes]),
-        "measured": np.mean(ratios),
+        "product_error": abs(np.prod([fan_out / fan_in for fan_in, fan_out in shapes]) / ends - 1),
+        "measured": np.mean(ratios) / ends,
     }

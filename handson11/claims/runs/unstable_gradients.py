@@ -13,15 +13,15 @@ from handson11.models import dense_stack
 def gradient_profile(configuration):
     """One backward pass through ``depth`` hidden layers: RMS gradient of the first kernel over that of the last.
 
-    ``configuration``: ``depth``, ``width``, ``activation``, ``weights`` ("glorot", "N(0, 1)" or "gain 4"), ``n``
-    images, ``seed``, ``source``. Gain 4 stands for Glorot weights times 4, with biases that take away the mean 1/2 of
-    the logistic outputs below.
+    ``configuration``: ``depth``, ``width``, ``activation``, ``weights`` ("glorot" or "N(0, 1)"), ``gain`` (a factor on
+    Glorot's weights), ``centred`` (whether biases take away the mean 1/2 of the logistic outputs below), ``n`` images,
+    ``seed``, ``source``.
 
     Returns ``ratio``, and ``slope`` of the straight line through the natural logarithm of the RMS, per layer downwards.
     """
     depth, seed = configuration["depth"], configuration["seed"]
     model = dense_stack(depth, configuration["width"], configuration["activation"], _start(configuration), seed=seed)
-    if configuration["weights"] == "gain 4":
+    if configuration["centred"]:
         _centre(model, depth)
     task = make_task(load_data(configuration["source"]), configuration["n"], seed)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -32,11 +32,8 @@ def gradient_profile(configuration):
 
 
 def _start(configuration):
-    weights = configuration["weights"]
-    if weights == "glorot":
-        return "glorot_normal"
-    if weights == "gain 4":
-        return keras.initializers.VarianceScaling(16.0, "fan_avg", "truncated_normal")
+    if configuration["weights"] == "glorot":
+        return keras.initializers.VarianceScaling(configuration["gain"] ** 2, "fan_avg", "truncated_normal")
     return keras.initializers.RandomNormal(stddev=1.0)
 
 
