@@ -133,24 +133,20 @@ def rule_table(entry):
     return table([["Verdict"], ["if all of these hold, and no row above"]], rows)
 
 
-def tuning_table(experiment):
-    """Return the chosen learning rate of each arm of an experiment, and the scores that chose it."""
-    metric = next(name for arm in experiment["tuning"].values() for name in arm if name != "chosen")
-    rows = [
-        [
-            [arm],
-            [f"{tuned['chosen']:g}"],
-            ["; ".join(f"{rate}: {', '.join(map(show_score, scores))}" for rate, scores in tuned[metric].items())],
-        ]
-        for arm, tuned in experiment["tuning"].items()
-    ]
-    seeds = ", ".join(map(str, experiment["tuning_seeds"]))
-    head = [["Arm"], ["Chosen rate"], [f"{metric.replace('_', ' ')} at each rate, seeds {seeds}"]]
-    return table(head, rows)
+def tuning_table(experiment, metric):
+    """Return the scores that chose the learning rate of each arm, one for each tuning seed; the choice is bold."""
+    rates = sorted({rate for tuned in experiment["tuning"].values() for rate in tuned[metric]}, key=float)
+    rows = []
+    for arm, tuned in experiment["tuning"].items():
+        cells = [", ".join(map(show_score, tuned[metric].get(rate, ()))) or "–" for rate in rates]
+        chosen = [float(rate) == tuned["chosen"] for rate in rates]
+        marked = [[nodes.strong("", c) if best else c] for c, best in zip(cells, chosen, strict=True)]
+        rows.append([[arm], [f"{tuned['chosen']:g}"], *marked])
+    return table([["Arm"], ["Chosen"], *([f"rate {rate}"] for rate in rates)], rows, "claim-tuning")
 
 
 def show_score(score):
-    return f"{score:.4g}" if isinstance(score, int | float) else "lost"
+    return f"{score:.3g}" if isinstance(score, int | float) else {None: "lost", "inf": "never"}[score]
 
 
 def run_details(stored):
@@ -158,7 +154,10 @@ def run_details(stored):
     blocks = []
     for experiment in stored["experiments"]:
         if experiment["tuning"]:
-            blocks += [labelled("Learning rates:", experiment["name"] + "."), tuning_table(experiment)]
+            metric = next(name for arm in experiment["tuning"].values() for name in arm if name != "chosen")
+            seeds = ", ".join(map(str, experiment["tuning_seeds"]))
+            told = f"{experiment['name']}, by {metric.replace('_', ' ')}, seeds {seeds}."
+            blocks += [labelled("Learning rates:", told), tuning_table(experiment, metric)]
     lost = [
         f"{plural(n, 'run')} of {arm} ({experiment['name']})"
         for experiment in stored["experiments"]
@@ -182,10 +181,10 @@ def details(claim, entry, stored):
     if "measures" in entry:
         measured = stored["measured"] if stored else {}
         rows = [
-            [[code(name)], [meaning], [show(measured[name]) if name in measured else "not yet"]]
+            [[code(name)], [show(measured[name]) if name in measured else "not yet"], [meaning]]
             for name, meaning in entry["measures"].items()
         ]
-        blocks += [table([["Measure"], ["Meaning"], ["Measured"]], rows, "claim-measures"), rule_table(entry)]
+        blocks += [table([["Measure"], ["Measured"], ["Meaning"]], rows, "claim-measures"), rule_table(entry)]
     if "note" in entry:
         blocks.append(labelled("Note:", entry["note"]))
     if stored:
@@ -273,10 +272,12 @@ class ClaimStudies(SphinxDirective):
 
     def run(self):
         from handson11.claims import STUDIES
+        from handson11.experiments import load_claims
 
         self.env.note_reread()
         modules = {}
-        for claim, study in STUDIES.items():
+        for claim in filter(STUDIES.get, load_claims(Path(self.env.srcdir) / "book" / "claims.yml")):
+            study = STUDIES[claim]
             modules.setdefault(study.conclude.__module__, []).append((claim, study.conclude.__name__))
         lines = []
         for module, studies in modules.items():

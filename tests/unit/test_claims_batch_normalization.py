@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from handson11.claims import STUDIES
 from handson11.claims import batch_normalization as studies
 from handson11.claims.runs import batch_normalization as runs
-from handson11.experiments import Results, Task, judge, load_claims, rule_of
+from handson11.experiments import Task
+from tests.unit.made_up_results import conclusion
 
 NAN, INF = math.nan, math.inf
 SMALL = {
@@ -20,45 +20,24 @@ SMALL = {
 }
 
 
-def results(experiment, value_of):
-    """Return made-up results: ``value_of(arm, metric)`` is one number, or one for each seed."""
-    records = []
-    for arm in experiment.arms:
-        columns = {
-            metric: np.broadcast_to(value_of(arm, metric), len(experiment.seeds)) for metric in experiment.metrics
-        }
-        for place, seed in enumerate(experiment.seeds):
-            row = {metric: column[place] for metric, column in columns.items()}
-            records.append({"arm": arm, "stage": "judging", "seed": seed, **row})
-    return Results(experiment, records, {}, "stand-in")
-
-
-def verdict(claim, *value_of):
-    """Return (verdict, measured, texts of the effects) of a claim for made-up results."""
-    study = STUDIES[claim]
-    made_up = [results(experiment, values) for experiment, values in zip(study.experiments, value_of, strict=True)]
-    measured, effects = study.conclude(*made_up)
-    return judge(rule_of(load_claims()[claim]), measured), measured, [found["text"] for found in effects]
-
-
 # What is run
 
 
 def test_epochs_to_a_loss_and_what_is_left_to_it():
-    record = runs.train_to_loss({**SMALL, "epochs": 3, "target": 1e-9})
+    record = runs.train_to_losses({**SMALL, "epochs": 3, "targets": [1e-9, 100.0]})
     losses = record["epoch_losses"]
-    assert record["epochs_to_target"] == INF
+    assert (record["epochs_to_1e-09"], record["epochs_to_100"]) == (INF, 1.0)
     assert record["pace"] == pytest.approx(3 + losses[2] - 1e-9)
     between = (losses[0] + losses[1]) / 2
-    record = runs.train_to_loss({**SMALL, "epochs": 3, "target": between})
-    assert record["epochs_to_target"] == pytest.approx(1.5)
-    assert record["pace"] == record["epochs_to_target"]
+    record = runs.train_to_losses({**SMALL, "epochs": 3, "targets": [between]})
+    assert record[f"epochs_to_{between:g}"] == pytest.approx(1.5, rel=1e-3)
+    assert record["pace"] == record[f"epochs_to_{between:g}"]
 
 
 def test_a_diverged_run_has_no_epochs():
-    record = runs.train_to_loss({**SMALL, "learning_rate": 1e30, "epochs": 2, "target": 100.0})
+    record = runs.train_to_losses({**SMALL, "learning_rate": 1e30, "epochs": 2, "targets": [100.0]})
     assert record["diverged"] == 1
-    assert math.isnan(record["epochs_to_target"])
+    assert math.isnan(record["epochs_to_100"])
     assert math.isnan(record["pace"])
 
 
@@ -131,7 +110,7 @@ def test_intervals_draw_whole_seeds():
 def test_rescue(logistic, tanh, expected):
     level = {"logistic": logistic, "tanh": tanh, "ReLU": (0.8, 0.8)}
     value_of = lambda arm, _: level[arm.split(", ")[0]][arm.endswith("with")]  # noqa: E731
-    assert verdict("CL-21", value_of)[0] == expected
+    assert conclusion("CL-21", value_of)[0] == expected
 
 
 def falls_at(**edges):
@@ -146,14 +125,14 @@ def falls_at(**edges):
 
 def test_larger_rates():
     sweep = falls_at(ReLU_without=0.03, ReLU_with=1.0, logistic_without=0, tanh_without=0.1, tanh_with=0.3)
-    found, measured, texts = verdict("CL-23", sweep, sweep)
+    found, measured, texts = conclusion("CL-23", sweep, sweep)
     assert found == "confirmed"
     assert measured["rate_factor"] == pytest.approx(1 / 0.03)
     assert "ReLU: highest rate that works, 1 / 0.03: 33.3 times" in texts
     assert "tanh: highest rate that works, 0.3 / 0.1: 3 times" in texts
     assert "logistic: highest rate that works with (without: none does): 0.01" in texts
     equal = falls_at(ReLU_without=0.03, ReLU_with=0.03)
-    assert verdict("CL-23", equal, equal)[0] == "refuted"
+    assert conclusion("CL-23", equal, equal)[0] == "refuted"
 
 
 def test_one_diverged_seed_makes_a_rate_fail_but_not_its_other_seeds():
@@ -163,7 +142,7 @@ def test_one_diverged_seed_makes_a_rate_fail_but_not_its_other_seeds():
             values[4] = NAN
         return values[:5] if not arm.startswith("ReLU") else values
 
-    found, measured, texts = verdict("CL-23", value_of, value_of)
+    found, measured, texts = conclusion("CL-23", value_of, value_of)
     assert measured["rate_factor"] == 3
     assert found == "confirmed"
     assert "ReLU: the same factor seed by seed, median: 1 [1, 1], n = 10" in texts
@@ -171,7 +150,7 @@ def test_one_diverged_seed_makes_a_rate_fail_but_not_its_other_seeds():
 
 def test_without_any_working_rate_the_factor_is_open():
     never = lambda arm, _: 0.1  # noqa: E731
-    assert verdict("CL-23", never, never)[0] == "open"
+    assert conclusion("CL-23", never, never)[0] == "open"
 
 
 def scales(without, with_it):
@@ -187,7 +166,7 @@ def scales(without, with_it):
 )
 def test_sensitivity(without, expected):
     values = scales(without, (0.6, 0.8, 0.7))
-    found, measured, texts = verdict("CL-22", values, values)
+    found, measured, texts = conclusion("CL-22", values, values)
     assert found == expected
     if expected == "confirmed":
         assert measured["spread_ratio"] == pytest.approx(0.7 / 0.2)
@@ -200,7 +179,7 @@ def test_sensitivity_is_judged_at_its_own_rate():
         better = not arm.endswith((", 0.01", ", 0.003"))
         return scales((0.1, 0.8, 0.1), (0.7, 0.8, 0.7) if better else (0.2, 0.8, 0.2))(arm, metric)
 
-    found, _, texts = verdict("CL-22", value_of, value_of)
+    found, _, texts = conclusion("CL-22", value_of, value_of)
     assert found == "confirmed"
     assert texts[0].startswith("ratio of the spreads at rate 0.03: 7 times")
     assert any(text.startswith("ratio of the spreads at rate 0.01: 1.17 times") for text in texts)
@@ -214,7 +193,7 @@ def test_regularized(gap_with, expected):
             metric
         ]
 
-    found, measured, texts = verdict("CL-24", value_of, value_of)
+    found, measured, texts = conclusion("CL-24", value_of, value_of)
     assert found == expected
     assert measured["narrower"] == pytest.approx(0.2 - gap_with)
     wins = 10 if gap_with < 0.2 else 0
@@ -231,7 +210,7 @@ def test_a_diverged_run_is_not_averaged_away_in_the_gap():
             level[3] = NAN
         return level
 
-    found, measured, texts = verdict("CL-24", value_of, value_of)
+    found, measured, texts = conclusion("CL-24", value_of, value_of)
     assert found == "open"
     assert math.isnan(measured["narrower"])
     assert texts[0].startswith("gap in accuracy, without − with, batches of 8 (narrower in 1 of 10): –")
@@ -242,20 +221,24 @@ def test_slower_but_fewer():
         return lambda arm, _: with_it if arm.endswith("with") else without
 
     def times(arm, metric):
-        return {"without": [2.0, 1.0, 3.0], "with": [1.5, 2.0, 4.0]}[metric]
+        return {"without": [2.0, 1.0, 3.0, 4.0, 5.0], "with": [1.5, 2.0, 4.0, 5.0, 6.0]}[metric]
 
-    slower = lambda found: verdict("CL-25", found, times, times)  # noqa: E731
+    slower = lambda found: conclusion("CL-25", found, times, times)  # noqa: E731
     found, measured, texts = slower(epochs(10.0, 5.0))
     assert (found, measured) == ("confirmed", {"time_ratio": 1.5, "activations_with_fewer_epochs": 3})
     assert texts[0].startswith("logistic 3 × 64: median epochs to a training loss of 0.4 (without 10.0; with 5.0)")
-    assert texts[0].endswith("0.5 [0.5, 0.5], n = 10")
+    assert texts[0].endswith("0.5 [0.5, 0.5], n = 20")
     assert slower(epochs(INF, 5.0))[0] == "confirmed"  # without: never
     assert slower(epochs(NAN, 5.0))[0] == "confirmed"  # without: diverged
-    found, _, texts = slower(epochs(10.0, np.array([5.0] * 9 + [INF])))
-    assert "with 5.0, never in 1 of 10 runs" in texts[0]
+    found, _, texts = slower(epochs(10.0, np.array([5.0] * 19 + [INF])))
+    assert "with 5.0, never in 1 of 20 runs" in texts[0]
     assert found == "confirmed"
     assert slower(epochs(10.0, 9.5))[0] == "refuted"  # 5 % fewer do not count
     assert slower(epochs(INF, INF))[0] == "refuted"
+    only_late = lambda arm, metric: 10.0 if metric == "epochs_to_0.4" else epochs(10.0, 5.0)(arm, metric)  # noqa: E731
+    found, _, texts = slower(only_late)
+    assert found == "refuted"
+    assert texts[4].startswith("ReLU 10 × 64: median epochs to a training loss of 0.6 (without 10.0; with 5.0)")
     only_tanh = lambda arm, _: 5.0 if arm == "tanh 10 × 64, with" else 10.0  # noqa: E731
     assert slower(only_tanh)[:2] == ("partly", {"time_ratio": 1.5, "activations_with_fewer_epochs": 1})
 
@@ -263,7 +246,7 @@ def test_slower_but_fewer():
 def test_the_20_layer_network_is_reported_but_does_not_count():
     only_deep = lambda arm, _: 5.0 if arm == "ReLU 20 × 64, with" else 10.0  # noqa: E731
     ones = lambda arm, metric: 1.0  # noqa: E731
-    found, measured, texts = verdict("CL-25", only_deep, ones, ones)
+    found, measured, texts = conclusion("CL-25", only_deep, ones, ones)
     assert (found, measured["activations_with_fewer_epochs"]) == ("refuted", 0)
     assert "ReLU 20 × 64: median epochs" in texts[3]
 
@@ -275,20 +258,20 @@ def test_as_first_layer(first, expected):
     def value_of(arm, _):
         return {"each": 0.842, "one": 0.838, "raw,": first, "raw": 0.7}[arm.split()[0]] + noise
 
-    found, measured, texts = verdict("CL-26", value_of, value_of)
+    found, measured, texts = conclusion("CL-26", value_of, value_of)
     assert found == expected
     assert measured["shortfall_in_seed_sds"] == pytest.approx((0.842 - first) / 0.003, rel=1e-3, abs=1e-3)
     assert "standard deviation over seeds, pooled: 0.003" in texts
 
 
 def test_what_is_provable_can_be_refuted():
-    assert verdict("CL-27", lambda arm, metric: 0.0 if "training" in metric else 5.0)[0] == "confirmed"
-    assert verdict("CL-27", lambda arm, metric: 5.0)[0] == "refuted"
+    assert conclusion("CL-27", lambda arm, metric: 0.0 if "training" in metric else 5.0)[0] == "confirmed"
+    assert conclusion("CL-27", lambda arm, metric: 5.0)[0] == "refuted"
     counts = {"total": 271346, "trained": 268978, "estimated": 2368, "total_before": 270946}
-    assert verdict("CL-28", lambda arm, metric: counts[metric])[0] == "confirmed"
-    assert verdict("CL-28", lambda arm, metric: counts[metric] + 1)[0] == "refuted"
+    assert conclusion("CL-28", lambda arm, metric: counts[metric])[0] == "confirmed"
+    assert conclusion("CL-28", lambda arm, metric: counts[metric] + 1)[0] == "refuted"
     small, ordinary = np.full(10, 1e-8), np.full(10, 0.1)
     values = lambda arm, metric: small if "bias" in metric else ordinary  # noqa: E731
-    assert verdict("CL-29", values)[0] == "confirmed"
+    assert conclusion("CL-29", values)[0] == "confirmed"
     large_once = lambda arm, metric: np.array([1e-8] * 9 + [1e-3]) if "bias" in metric else ordinary  # noqa: E731
-    assert verdict("CL-29", large_once)[0] == "refuted"
+    assert conclusion("CL-29", large_once)[0] == "refuted"

@@ -20,22 +20,24 @@ PLACES = {"without": None, "with": "before"}
 """Where batch normalization stands in the two networks of a pair."""
 
 
-def train_to_loss(configuration):
-    """Train as :func:`~handson11.experiments.train` does and count the epochs to a training loss.
+def train_to_losses(configuration):
+    """Train as :func:`~handson11.experiments.train` does and count the epochs to some training losses.
 
-    ``configuration``: that of ``train``, and ``target``, the mean training loss of an epoch.
+    ``configuration``: that of ``train``, and ``targets``, mean training losses of an epoch.
 
-    Returns what ``train`` returns, and ``epochs_to_target``: between two epochs on a straight line, infinity if the
-    target was not reached. ``pace`` is the same number where the target was reached, and otherwise the epochs run plus
-    what the last loss lacks: it can choose a rate even if no rate gets there. Both are NaN if the run diverged.
+    Returns what ``train`` returns, and ``epochs_to_0.4`` and so on for each target: between two epochs on a straight
+    line, infinity if it was not reached. ``pace`` is the number of the first target where that was reached, and
+    otherwise the epochs run plus what the last loss lacks: it can choose a rate even if no rate gets there. All of
+    them are NaN if the run diverged.
     """
     configuration = dict(configuration)
-    target = configuration.pop("target")
+    targets = configuration.pop("targets")
     record = train(configuration)
-    losses = record["epoch_losses"]
-    epochs = math.nan if record["diverged"] else epochs_to(losses, target)
-    pace = len(losses) + losses[-1] - target if math.isinf(epochs) else epochs
-    return {**record, "epochs_to_target": epochs, "pace": pace}
+    losses, lost = record["epoch_losses"], record["diverged"]
+    epochs = {f"epochs_to_{target:g}": math.nan if lost else epochs_to(losses, target) for target in targets}
+    first = epochs[f"epochs_to_{targets[0]:g}"]
+    pace = len(losses) + losses[-1] - targets[0] if math.isinf(first) else first
+    return {**record, **epochs, "pace": pace}
 
 
 def step_times(configuration):
