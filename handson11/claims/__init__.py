@@ -2,6 +2,7 @@
 
 from handson11.claims import (
     activation_functions,
+    activation_networks,
     activations,
     batch_normalization,
     gradient_clipping,
@@ -14,6 +15,7 @@ __all__ = [
     "STUDIES",
     "Study",
     "activation_functions",
+    "activation_networks",
     "activations",
     "batch_normalization",
     "conclude",

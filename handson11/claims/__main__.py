@@ -5,6 +5,8 @@ import os
 import sys
 import time
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # for the workers: TensorFlow has much to say
+
 from handson11.claims import STUDIES, judge_claim
 from handson11.claims.studies import write_entry
 from handson11.experiments import conduct, load_claims, read_entry

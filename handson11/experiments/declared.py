@@ -18,7 +18,7 @@ from handson11.experiments.runs import choose_learning_rate, require_equal_tunin
 from handson11.experiments.store import RunStore, code_hash, digest, versions
 from handson11.experiments.training import train
 
-SPLITS = ("train", "validation", "test")
+HELD_OUT = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,8 @@ class Results:
         told = self.experiment.fixed.get("epochs")
         shared = {
             "trials": {arm: len(self.tuning(arm)) for arm in self.experiment.arms},
-            "tuned_on": self.experiment.tuned_by.split("_")[0] if self.chosen else None,
+            "tuned_on": _split_of(self.experiment.tuned_by) if self.chosen else None,
+            "judged_on": _split_of(self.experiment.metrics[0]),
         }
         rows = []
         for row in self.records:
@@ -214,7 +215,7 @@ class Results:
                 "seed": row["seed"],
                 "stage": "judging",
                 "trials": shared["trials"][row["arm"]],
-                "judged_on": self.experiment.metrics[0].split("_")[0],
+                "judged_on": shared["judged_on"],
                 "tuned_on": shared["tuned_on"],
                 "losses": row.get("epoch_losses"),
                 "epochs": told if "seconds" not in self.experiment.fixed else None,
@@ -277,6 +278,12 @@ class Results:
         ]
         chosen = {arm: tuning["chosen"] for arm, tuning in summary["tuning"].items()}
         return cls(experiment, records, chosen, source)
+
+
+def _split_of(metric):
+    """Return the split that a measurement comes from, None for what is measured in training itself."""
+    split = metric.split("_")[0]
+    return split if split in HELD_OUT else None
 
 
 def _not_run_again(configuration):
@@ -386,9 +393,7 @@ def _run_all(experiment, stage, configurations, store, n_jobs, progress):
     """Return one record for each configuration, from disk or from a new run, in the order given."""
     from tqdm import tqdm
 
-    name_of_run = f"{experiment.run.__module__}:{experiment.run.__qualname__}"
-    depends = {"run": name_of_run, "versions": versions(), "code": code_of(experiment.run)}
-    keys = {name: digest({**depends, "configuration": value}, 32) for name, value in configurations.items()}
+    keys = {name: key_of(experiment.run, configuration) for name, configuration in configurations.items()}
     done = {name: store.get(key) for name, key in keys.items()}
     done = {name: record for name, record in done.items() if record is not None and record["failed"] is None}
     waiting = {name: value for name, value in configurations.items() if name not in done}
@@ -408,11 +413,30 @@ def _run_all(experiment, stage, configurations, store, n_jobs, progress):
     return [_row(experiment, stage, name, done[name]) for name in configurations]
 
 
+def key_of(run, configuration):
+    """Return the key of a run: it changes with the configuration, the data's source, the versions and the code."""
+    name = f"{run.__module__}:{run.__qualname__}"
+    code = [
+        code_of(run),
+        *(code_hash(module) for module in _named_modules(configuration, run.__module__.split(".")[0])),
+    ]
+    return digest({"run": name, "versions": versions(), "code": code, "configuration": configuration}, 32)
+
+
 def code_of(run):
     """Return a hash of the code that a run depends on: its module's, or its own where it was typed in a notebook."""
     if run.__module__ == "__main__":
         return digest(inspect.getsource(run))
     return code_hash(run.__module__)
+
+
+def _named_modules(value, package):
+    """Return the modules that a configuration names as ``"module:name"``, those of one package, in order of name."""
+    if isinstance(value, str):
+        module, colon, _ = value.partition(":")
+        return [module] if colon and module.split(".")[0] == package else []
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return sorted({module for part in parts for module in _named_modules(part, package)})
 
 
 def _report_failures(experiment, stage, failures):
@@ -501,7 +525,9 @@ def _json_number(value):
 
 @functools.cache
 def pin_threads():
-    """Give this process one thread for TensorFlow and hide nothing else; called first thing in every worker.
+    """Give this process one thread for TensorFlow; called first thing in every worker.
+
+    Warnings about repeated tracing are switched off: a worker compiles one function for each arm, and means to.
 
     Returns
     -------
@@ -515,6 +541,7 @@ def pin_threads():
     """
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")
     with contextlib.suppress(RuntimeError):  # TensorFlow has started already: it keeps the threads it has
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)

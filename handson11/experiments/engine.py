@@ -187,6 +187,8 @@ class Trainer:
     ((5,), True)
     """
 
+    _last_data = (None, None)  # the last task and its tensors, shared by all trainers: images take most of the memory
+
     def __init__(self, build, optimizer="momentum", clip=None, jit_compile="auto"):
         require(callable(build), "build", "be a function seed → Keras model", build, TypeError)
         require(clip is None or callable(clip), "clip", "be a function or None", clip, TypeError)
@@ -197,7 +199,6 @@ class Trainer:
         self.optimizer = optimizer
         self.clip = clip
         self.jit_compile = jit_compile
-        self._last_data = (None, None)
 
     @functools.cached_property
     def model(self):
@@ -327,9 +328,9 @@ class Trainer:
         """Return the six parts of ``task`` as tensors; the last task's are kept."""
         import tensorflow as tf
 
-        if self._last_data[0] is not task:
-            self._last_data = (task, [tf.constant(getattr(task, name)) for name in Task.__dataclass_fields__])
-        return self._last_data[1]
+        if Trainer._last_data[0] is not task:
+            Trainer._last_data = (task, [tf.constant(getattr(task, name)) for name in Task.__dataclass_fields__])
+        return Trainer._last_data[1]
 
     def trained_model(self, run):
         """Return a new Keras model that holds the final weights of ``run``."""

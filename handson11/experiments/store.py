@@ -52,6 +52,7 @@ def digest(value, length=16):
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
 
 
+@functools.cache
 def versions():
     """Return the versions that a run depends on: a dict of library → version.
 
@@ -84,19 +85,32 @@ def code_hash(module):
     >>> code_hash("handson11.clipping") == code_hash("handson11.activations")
     False
     """
+    return digest(modules_of(module))
+
+
+@functools.cache
+def modules_of(module):
+    """Return the code of a module and of all that it imports from its own package: a dict of name → syntax tree.
+
+    The package's own ``__init__`` is left out: it holds the version and the names, nothing that runs.
+
+    Examples
+    --------
+    >>> sorted(modules_of("handson11.clipping"))
+    ['handson11._array', 'handson11._check', 'handson11.clipping']
+    """
     package = module.split(".")[0]
     found, waiting = {}, [module]
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        spec = importlib.util.find_spec(name)
+        spec = None if name in found else importlib.util.find_spec(name)
         if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
             continue
         tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
         found[name] = ast.dump(_without_docstrings(tree))
-        waiting += _imports(tree, name if spec.submodule_search_locations else name.rpartition(".")[0], package)
-    return digest(found)
+        parent = name if spec.submodule_search_locations else name.rpartition(".")[0]
+        waiting += [imported for imported in _imports(tree, parent, package) if imported != package]
+    return found
 
 
 def _imports(tree, parent, package):

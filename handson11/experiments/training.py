@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from handson11 import clipping
+from handson11 import clipping, models
 from handson11._check import require, require_choice
 from handson11.datasets import load_fashion_mnist
 from handson11.experiments.engine import OPTIMIZERS, Trainer, make_task
 from handson11.experiments.store import canonical
 
 DEFAULTS = {
-    "model": "handson11.models:dense_stack",
+    "model": f"{models.__name__}:{models.dense_stack.__name__}",
     "arguments": {},
     "weight_scale": 1.0,
     "optimizer": "momentum",
@@ -132,7 +132,7 @@ def task_of(configuration):
     return _task(*(configuration[key] for key in keys))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=2)
 def _task(n, seed, standardize, n_validation, source):
     return make_task(load_data(source), n, seed, standardize, n_validation)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from handson11.claims import activation_functions as functions
+from handson11.claims import activation_networks as networks
 from handson11.claims import activations
 from handson11.claims.runs import activation_functions
 from handson11.claims.runs import activations as runs
@@ -75,19 +76,19 @@ def test_dead_units_by_hand():
     assert dying.dead_relu_units(x, [*first, *second], 2).tolist() == [[False, True], [False, False]]
 
 
-def test_deaths_and_revivals_are_changes():
-    history = np.array([[[0, 0], [1, 0]], [[1, 0], [0, 0]], [[1, 1], [0, 1]]], dtype=bool)  # (times, layers, units)
-    died, revived = dying.count_changes(history)
-    assert died.tolist() == [2, 1]
-    assert revived.tolist() == [0, 1]
+def test_revivals_by_hand():
+    # (times, layers, units); the lower layer loses one unit for good, both units of the upper one come back
+    history = np.array([[[0, 0], [1, 0]], [[1, 0], [0, 1]], [[1, 0], [0, 0]]], dtype=bool)
+    dead, revived = dying.count_revivals(history)
+    assert dead.tolist() == [1, 2]
+    assert revived.tolist() == [0, 2]
 
 
 def test_revivals_are_counted_until_the_run_breaks_down():
     counts = dying.revivals({**SMALL, "optimizer": "sgd", "learning_rate": 1e30, "epochs": 3, "batch_size": 32})
-    assert counts["diverged"] == 1
-    assert counts["revived_1"] == 0
+    assert counts == {"dead_1": 0, "revived_1": 0, "diverged": 1}
     calm = dying.revivals({**SMALL, "optimizer": "sgd", "epochs": 3})
-    assert (calm["diverged"], calm["died_1"], calm["revived_1"]) == (0, 0, 0)
+    assert calm == {"dead_1": 0, "revived_1": 0, "diverged": 0}
 
 
 def test_mean_outputs_by_hand():
@@ -136,12 +137,12 @@ def test_times_of_all_calls(by):
 def test_every_study_names_measurements_that_its_run_returns():
     small = {**SMALL, "epochs": activations.EPOCHS, "arguments": {"depth": 3, "width": 4}}
     assert set(activations.PROGRESS.metrics) <= set(runs.with_losses(small))
-    died = dying.revivals({**activations.REVIVALS.fixed, "n": 128, "epochs": 2, "seed": 0, "source": "stand-in"})
-    assert set(activations.REVIVALS.metrics) <= set(died)
+    counts = dying.revivals({**networks.REVIVALS.fixed, "n": 128, "epochs": 2, "seed": 0, "source": "stand-in"})
+    assert set(networks.REVIVALS.metrics) <= set(counts)
 
 
 def test_every_arm_builds_a_network():
-    for experiment in (*activations.RANKINGS[:1], activations.NOISE, activations.SIZES[0], activations.KINK):
+    for experiment in (*activations.RANKINGS[:1], networks.NOISE, networks.SIZES[0], networks.KINK):
         for arm in experiment.arms:
             configuration = experiment.configuration(arm, 0, 0.1)
             configuration.pop("target", None)
@@ -191,12 +192,15 @@ def test_a_diverged_run_guesses_and_is_counted():
 def test_leaky_gains_of_one_point_decide():
     better = {"leaky 0.2": 0.82, "ReLU": 0.8, "leaky 0.01": 0.805, "leaky 0.1": 0.807}
     same = {name: 0.8 for name in better}
-    assert conclusion("CL-11", *[table(better)] * 3)[:2] == (
+    equal = table({"leaky 0.2 at 0.01": 0.83}, 0.8)
+    kind, measured, texts = conclusion("CL-11", *[table(better)] * 3, equal)
+    assert any("both at rate 0.01: 3 points" in text for text in texts)
+    assert (kind, measured) == (
         "confirmed",
         pytest.approx({"gain_depth_3": 0.02, "gain_depth_20": 0.02, "slope_gain": 0.013}),
     )
-    assert conclusion("CL-11", table(same), table(same), table(better))[0] == "partly"
-    assert conclusion("CL-11", *[table(same)] * 3)[0] == "refuted"
+    assert conclusion("CL-11", table(same), table(same), table(better), equal)[0] == "partly"
+    assert conclusion("CL-11", *[table(same)] * 3, equal)[0] == "refuted"
 
 
 def deaths_of(shares):
@@ -210,11 +214,11 @@ def changes_of(**counts):
 
 def test_where_units_die():
     adam = {"adam 0.001, ReLU": 0.01, "adam 0.03, ReLU": 0.31, "adam 0.0003, ReLU": 0.5, "adam 0.1, ReLU": 0.9}
-    kind, measured, texts = conclusion("CL-12", deaths_of(adam), changes_of(died_1=3, revived_2=5, revived_3=2))
+    kind, measured, texts = conclusion("CL-12", deaths_of(adam), changes_of(dead_1=3, revived_2=5, revived_3=2))
     assert kind == "partly"
     assert measured["adam_rise"] == pytest.approx(0.3)
     assert (measured["sgd_rise"], measured["first_layer_revived"], measured["upper_layers_revived"]) == (0, 0, 7)
-    assert any("plain SGD at 0.3: 3 /: 0" in text for text in texts)
+    assert "layer 1: units that came back, of 3 dead ones, plain SGD at 0.3: 0" in texts
     both = {**adam, "sgd 0.1, ReLU": 0.2}
     assert conclusion("CL-12", deaths_of(both), changes_of(revived_3=1))[0] == "confirmed"
     assert conclusion("CL-12", deaths_of({}), changes_of(revived_3=1))[0] == "refuted"
@@ -225,8 +229,8 @@ def test_a_rate_with_a_diverged_run_does_not_count_as_the_highest():
     broken = np.full(10, 0.9)
     broken[3] = NAN
     shares = {"adam 0.001, ReLU": 0.01, "adam 0.01, ReLU": 0.11, "adam 0.03, ReLU": broken, "adam 0.03, ELU": broken}
-    found = made_up(activations.DEATHS, deaths_of(shares))
-    assert activations.rise(found, "adam", "ReLU") == pytest.approx(np.full(10, 0.1))
+    found = made_up(networks.DEATHS, deaths_of(shares))
+    assert networks.rise(found, "adam", "ReLU") == pytest.approx(np.full(10, 0.1))
     _, measured, texts = conclusion("CL-12", deaths_of(shares), changes_of())
     assert measured["adam_rise"] == pytest.approx(0.1)
     assert any("dead ELU units, Adam at 0.03" in text and "1 of 10 diverged" in text for text in texts)
@@ -313,10 +317,13 @@ def test_the_fastest_call():
 
 def test_the_kink_needs_a_tenth_of_the_epochs():
     fewer = {"CELU 0.5": 4.0 - SEEDS, "ELU 0.5": 5.0, "CELU 2": 4.0 - SEEDS, "ELU 2": 5.0}
-    assert conclusion("CL-85", table(fewer))[0] == "confirmed"
-    assert conclusion("CL-85", table({**fewer, "CELU 2": 4.9}))[0] == "partly"
-    assert conclusion("CL-85", table({}))[0] == "refuted"
+    kind, _, texts = conclusion("CL-85", table(fewer), table({"CELU 2 at 0.03": 2.0}, 4.0))
+    assert kind == "confirmed"
+    assert texts[0].startswith("α = 0.5: epochs saved by CELU: 20 %")
+    assert any(text.startswith("α = 2, both at rate 0.03: epochs saved by CELU: 50 %") for text in texts)
+    assert conclusion("CL-85", table({**fewer, "CELU 2": 4.9}), table({}))[0] == "partly"
+    assert conclusion("CL-85", table({}), table({}))[0] == "refuted"
     never = {**fewer, "CELU 2": np.where(np.arange(10) == 0, INF, 4.0)}
-    kind, _, texts = conclusion("CL-85", table(never))
+    kind, _, texts = conclusion("CL-85", table(never), table({}))
     assert kind == "partly"
-    assert "CELU 2: runs that never got there: 1" in texts
+    assert "α = 2: epochs saved by CELU: – %" in texts[1]

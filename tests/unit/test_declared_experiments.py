@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from handson11.experiments import Experiment, Results, RunStore, code_hash, conduct, digest, epochs_to, run_of, train
-from handson11.experiments.declared import read_results
+from handson11.experiments.declared import key_of, read_results
+from handson11.experiments.store import modules_of
 
 RUNS = '''
 import os, time
@@ -52,6 +53,11 @@ def slow(configuration):
 '''
 
 
+def forget_code():
+    code_hash.cache_clear()
+    modules_of.cache_clear()
+
+
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     """A module of run functions that worker processes can import, too."""
@@ -59,7 +65,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     sys.modules.pop("measured_runs", None)
-    code_hash.cache_clear()
+    forget_code()
     import measured_runs
 
     return measured_runs
@@ -120,11 +126,11 @@ def test_changed_code_is_run_again_and_changed_comments_are_not(runs, tmp_path, 
     folder, path = tmp_path / "kept", tmp_path / "measured_runs.py"
     conduct(experiment(runs, tmp_path), folder, source="stand-in")
     path.write_text(RUNS.replace('"""validation: best', '"""# other words. validation: best'))
-    code_hash.cache_clear()
+    forget_code()
     conduct(experiment(runs, tmp_path), folder, source="stand-in")
     assert count(tmp_path) == 18
     path.write_text(RUNS.replace("10 * rate", "20 * rate"))
-    code_hash.cache_clear()
+    forget_code()
     conduct(experiment(runs, tmp_path), folder, source="stand-in")
     assert count(tmp_path) == 36
     monkeypatch.setattr("handson11.experiments.declared.versions", lambda: {"keras": "99"})
@@ -143,12 +149,39 @@ def test_the_hash_follows_imports_inside_the_package(tmp_path, monkeypatch):
     hashes = []
     for name, text in [("c", "value = 1  # one\n"), ("c", "value = 2\n"), ("b", "x = 2\n"), ("a", "import math\n")]:
         (package / f"{name}.py").write_text(text)
-        code_hash.cache_clear()
+        forget_code()
         hashes.append(code_hash("somepackage.a"))
     assert len(set(hashes)) == 4
     (package / "b.py").write_text("x = 3\n")  # no longer imported
-    code_hash.cache_clear()
+    forget_code()
     assert code_hash("somepackage.a") == hashes[-1]
+
+
+def test_code_that_a_configuration_names_counts(runs, tmp_path, monkeypatch):
+    (tmp_path / "otherpackage.py").write_text("x = 1\n")
+    plan = {"arms": {"a": {"arguments": {"layer": "measured_runs:score"}, "x": ["otherpackage:x"]}}, "rates": [0.1]}
+    monkeypatch.setattr("handson11.experiments.declared.versions", dict)
+    keys = []
+    for text in (RUNS, RUNS.replace("10 * rate", "20 * rate")):
+        (tmp_path / "measured_runs.py").write_text(text)
+        forget_code()
+        declared = experiment(runs, tmp_path, **plan)
+        keys.append(key_of(len, {"x": [{"layer": "builtins:len"}], "y": declared.arms["a"]}))
+        keys.append(key_of(runs.score, declared.configuration("a", 0, 0.1)))
+    assert keys[0] == keys[2], "another package than the run's is told apart by its version"
+    assert keys[1] != keys[3]
+
+
+def test_the_runs_of_the_book_depend_on_its_networks():
+    for module in (
+        "handson11.models",
+        "handson11.layers",
+        "handson11.optimizers.adam",
+        "handson11.datasets.fashion_mnist",
+    ):
+        assert module in modules_of("handson11.experiments.training")
+    for module in ("handson11.plots", "handson11.experiments.lint", "handson11.claims.studies"):
+        assert module not in modules_of("handson11.experiments.training")
 
 
 def test_a_failed_run_is_a_record_and_is_tried_again(runs, tmp_path):

@@ -28,10 +28,10 @@ def dead_units(configuration):
 
 
 def revivals(configuration):
-    """Train a ReLU stack and count, from epoch end to epoch end, the units that die and those that come back.
+    """Train a ReLU stack; count, at the ends of the epochs, the units that are dead once and those that come back.
 
-    Returns ``died_1``, ``revived_1``, and so on for each hidden layer, counted from the bottom, until the run ends or
-    diverges.
+    Returns ``dead_1``, ``revived_1``, and so on for each hidden layer, counted from the bottom, until the run ends or
+    diverges; and ``diverged``.
     """
     depth, width = (configuration["arguments"][name] for name in ("depth", "width"))
     x = task_of(complete_configuration(configuration)).x_train
@@ -42,8 +42,8 @@ def revivals(configuration):
             history.append(dead_relu_units(x, weights, depth))
 
     run = run_of(configuration, after_epoch=note)
-    died, revived = count_changes(np.reshape(history, (-1, depth, width)).astype(bool))
-    counts = {f"died_{layer}": n for layer, n in enumerate(died, 1)}
+    dead, revived = count_revivals(np.reshape(history, (-1, depth, width)).astype(bool))
+    counts = {f"dead_{layer}": n for layer, n in enumerate(dead, 1)}
     counts |= {f"revived_{layer}": n for layer, n in enumerate(revived, 1)}
     return {**counts, "diverged": int(run.diverged)}
 
@@ -58,7 +58,10 @@ def dead_relu_units(x, weights, depth):
     return np.array(dead)
 
 
-def count_changes(history):
-    """Return how many units of each layer died and how many came back, from an array (times, layers, units)."""
-    before, after = history[:-1], history[1:]
-    return (after & ~before).sum(axis=(0, 2)), (before & ~after).sum(axis=(0, 2))
+def count_revivals(history):
+    """Return how many units of each layer were dead at some time, and how many of these lived at a later time.
+
+    ``history`` is a Boolean array (times, layers, units): whether a unit is dead.
+    """
+    dead_so_far = np.logical_or.accumulate(history, axis=0)
+    return history.any(axis=0).sum(axis=-1), (dead_so_far & ~history).any(axis=0).sum(axis=-1)
