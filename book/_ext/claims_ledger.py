@@ -169,7 +169,7 @@ def run_details(stored):
     else:
         blocks.append(labelled("What the linter found:", "nothing."))
     versions = ", ".join(f"{name} {number}" for name, number in stored["versions"].items())
-    seconds = f"{stored['seconds']:,.1f} s of computing on a machine with {plural(stored['cores'], 'core')}"
+    seconds = f"{stored['seconds']:,.1f} s of computing on {stored['processor']}"
     blocks.append(labelled("Run:", f"{versions}; {seconds}; data source ", code(stored["source"]), "."))
     blocks.append(labelled("All values:", "one for each seed in ", code(f"book/ledger/{stored['claim']}.json"), "."))
     return blocks

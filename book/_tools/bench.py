@@ -389,20 +389,11 @@ def summary_of(rows):
     )
 
 
-def processor():
-    """Return the processor's name as far as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def machine():
     """Return the rows of the table that describes the machine and the software."""
     import tensorflow as tf
+
+    from handson11.claims.studies import processor
 
     rows = [
         ("Processor", f"{processor()}, {os.cpu_count()} cores"),

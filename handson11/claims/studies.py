@@ -1,7 +1,9 @@
 """A study: the experiments of one claim, and what follows from their results. Its verdict is the rule's, not ours."""
 
+import contextlib
 import json
 import os
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,12 +121,27 @@ def judge_claim(claim, results):
         "source": source,
         "runs": sum(experiment.n_runs for experiment in kept.experiments),
         "seconds": round(sum(row["time"] for result in results for row in result.records), 1),
-        "cores": os.cpu_count(),
+        "processor": f"{processor()}, {os.cpu_count()} cores",
         "versions": versions(),
         "code": digest([code_of(kept.conclude), *(code_of(experiment.run) for experiment in kept.experiments)]),
         "findings": findings if entry["kind"] == "empirical" else [],
         "experiments": summaries,
     }
+
+
+def processor():
+    """Return the processor's name as far as the system tells it.
+
+    Examples
+    --------
+    >>> isinstance(processor(), str)
+    True
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def conclude(claim, summaries, source):

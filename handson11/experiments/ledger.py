@@ -205,7 +205,8 @@ def verdict(claim, source, **measured):
     source : {"fashion-mnist", "stand-in"}
         Where the data came from. A claim about Fashion-MNIST itself is not judged on the stand-in.
     **measured : float or bool
-        The measurements that the rule names, from the page's own, reduced run.
+        The measurements that the rule names, from the page's own, reduced run. For a claim marked ``machine: true``,
+        about times that another processor may turn round, they are checked but the ledger's verdict is printed.
 
     Returns
     -------
@@ -231,6 +232,8 @@ def verdict(claim, source, **measured):
     result = judge(rule_of(entry), plain)
     if entry["data"] == "fashion-mnist" and source != "fashion-mnist":
         result = "not judged on the stand-in"
+    elif stored is not None and entry.get("machine"):
+        result = stored["verdict"]
     elif stored is not None and result != stored["verdict"]:
         raise ContradictionError(
             f"{claim}: this run says {result} ({plain}), the ledger says {stored['verdict']} ({stored['measured']}). "

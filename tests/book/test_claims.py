@@ -16,7 +16,7 @@ TESTED = [claim for claim, entry in CLAIMS.items() if entry["kind"] != "not test
 
 LEVELS = ("confirmed", "partly", "refuted")
 RULE = (*LEVELS, "otherwise")
-KEYS = ("section", "statement", "notes", "kind", "data", "page", "protocol", "measures", *RULE, "note")
+KEYS = ("section", "statement", "notes", "kind", "data", "page", "protocol", "machine", "measures", *RULE, "note")
 REQUIRED = set(KEYS[:7])
 
 # The page of every section that has claims.
@@ -94,6 +94,7 @@ def test_an_entry_has_the_keys_and_values_of_the_schema(claim):
     assert entry["kind"] in ("empirical", "provable", "not testable")
     assert entry["data"] in ("any", "fashion-mnist")
     assert entry.get("otherwise", "open") in (*LEVELS, "open")
+    assert entry.get("machine", True) is True
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

@@ -305,6 +305,16 @@ def test_a_live_verdict_that_contradicts_the_ledger_is_an_error(capsys, one_clai
         experiments.verdict("CL-99", "fashion-mnist", x=0.5)
 
 
+def test_a_claim_about_a_machine_prints_the_verdict_of_the_ledger(capsys, one_claim):
+    claim = experiments.ledger.load_claims()["CL-99"]
+    one_claim({"verdict": "confirmed", "measured": {"x": 3}, "effects": []})
+    claim["machine"] = True
+    experiments.verdict("CL-99", "fashion-mnist", x=0.5)
+    assert capsys.readouterr().out == "CL-99 confirmed: S.\n"
+    with pytest.raises(ValueError, match="`measured` must give exactly"):
+        experiments.verdict("CL-99", "fashion-mnist", y=0.5)
+
+
 def test_an_effect_is_one_line_with_its_interval():
     bounds = SimpleNamespace(value=0.01234, low=-0.001, high=0.0255, n=10)
     assert experiments.effect("gain", bounds)["text"] == "gain: 0.0123 [-0.001, 0.0255], n = 10"

@@ -64,6 +64,9 @@ def test_cliff_draws_every_path():
     )
     assert [cell.get_title(loc="left") for cell in axes] == ["a", "b"]
     np.testing.assert_array_equal(axes[1].lines[0].get_xdata(), [0.1, 0.5])
+    bar = axes[0].figure.axes[-1]
+    assert bar.get_ylabel() == "loss"
+    assert bar.get_ylim() == pytest.approx((0, 3), rel=0.01)  # the surface w + b goes from 0 to 3
     axes[0].figure.draw_without_rendering()
 
 
