@@ -108,7 +108,11 @@ def self_normalizing(held, broken):
 
 COSTS = Experiment(
     name="time of one call",
-    arms={"NumPy": {"by": "numpy"}, "Keras, compiled": {"by": "xla"}},
+    arms={
+        "NumPy": {"by": "numpy"},
+        "NumPy without AVX-512": {"by": "numpy without AVX-512"},
+        "Keras, compiled": {"by": "xla"},
+    },
     fixed={"n": 200_000, "rounds": 25},
     seeds=range(10),
     metrics=CALLS,
