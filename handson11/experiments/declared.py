@@ -486,7 +486,17 @@ def _outcomes(run, configurations, n_jobs):
 
 def _outcome_in_worker(run, name, configuration):
     pin_threads()
+    _allow_growth()
     return name, _outcome(run, configuration)
+
+
+@functools.cache
+def _allow_growth():
+    """Let a worker keep what it compiles: joblib takes growth by 300 MB for a leak and would start it anew each time."""
+    from joblib.externals.loky import process_executor
+
+    if hasattr(process_executor, "_MAX_MEMORY_LEAK_SIZE"):
+        process_executor._MAX_MEMORY_LEAK_SIZE = int(4e9)
 
 
 def _outcome(run, configuration):
