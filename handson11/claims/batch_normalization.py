@@ -263,7 +263,7 @@ def regularized(tuned, by_rate):
             effects.append(effect(what, found, digits=2))
     gain = compare_pair(tuned.values("with, batch 8"), tuned.values("without, batch 8"), lost="worst")
     effects.append(effect("test accuracy, with − without, batches of 8", gain, digits=2))
-    for rate in (0.001, 0.003):
+    for rate in (0.0003, 0.001):
         what = f"gap in accuracy, without − with, batches of 8, both at rate {rate:g}"
         effects.append(effect(what, narrowing(by_rate, f"{rate:g}"), digits=2))
     return {"narrower": narrowing(tuned, "batch 8").difference}, effects

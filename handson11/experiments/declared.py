@@ -492,7 +492,7 @@ def _outcome_in_worker(run, name, configuration):
 
 @functools.cache
 def _allow_growth():
-    """Let a worker keep what it compiles: joblib takes growth by 300 MB for a leak and would start it anew each time."""
+    """Let a worker keep what it compiles: joblib takes growth by 300 MB for a leak and starts it anew."""
     from joblib.externals.loky import process_executor
 
     if hasattr(process_executor, "_MAX_MEMORY_LEAK_SIZE"):

@@ -188,7 +188,7 @@ def test_sensitivity_is_judged_at_its_own_rate():
 @pytest.mark.parametrize(("gap_with", "expected"), [(0.15, "confirmed"), (0.195, "refuted"), (0.3, "refuted")])
 def test_regularized(gap_with, expected):
     def value_of(arm, metric):
-        gap = gap_with if arm in ("with, batch 8", "with, 0.001") else 0.2
+        gap = gap_with if arm in ("with, batch 8", "with, 0.0003") else 0.2
         return {"test_accuracy": 0.7, "train_accuracy": 0.7 + gap, "test_loss": 1.0, "train_loss": 1.0 - 2 * gap}[
             metric
         ]
@@ -200,7 +200,7 @@ def test_regularized(gap_with, expected):
     assert texts[0].startswith(f"gap in accuracy, without − with, batches of 8 (narrower in {wins} of 10): ")
     loss = next(text for text in texts if text.startswith("gap in loss, without − with, batches of 8 "))
     assert float(loss.split("): ")[1].split()[0]) == pytest.approx(2 * (0.2 - gap_with), rel=0.01)
-    assert texts[-1].startswith("gap in accuracy, without − with, batches of 8, both at rate 0.003: 0 ")
+    assert texts[-1].startswith("gap in accuracy, without − with, batches of 8, both at rate 0.001: 0 ")
 
 
 def test_a_diverged_run_is_not_averaged_away_in_the_gap():
