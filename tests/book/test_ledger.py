@@ -27,6 +27,7 @@ RULE = ("confirmed", "partly", "refuted", "otherwise")
 SECTION_11_1 = [*(f"CL-{n:02d}" for n in range(2, 34)), "CL-85"]
 TEN_SEEDS = {"CL-10", "CL-13", "CL-14", "CL-24", "CL-26", "CL-85"}
 # What the note of a claim must speak of, so that a finding of the linter does not stand unexplained.
+NOTHING_RANDOM = {"chains of single weights"}
 EXPLANATIONS = {
     "identical_histories": "same|identical",
     "constant_schedule": "schedule",
@@ -92,7 +93,8 @@ def test_every_claim_of_11_1_has_a_full_run(claim):
     assert claim in LEDGER
     entry = LEDGER[claim]
     assert entry["source"] == "fashion-mnist"
-    seeds = min(len(set(experiment["seeds"])) for experiment in entry["experiments"])
+    random = [experiment for experiment in entry["experiments"] if experiment["name"] not in NOTHING_RANDOM]
+    seeds = min(len(set(experiment["seeds"])) for experiment in random)
     if CLAIMS[claim]["kind"] == "empirical":
         assert seeds >= (10 if claim in TEN_SEEDS else 5)
 
