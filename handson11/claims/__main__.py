@@ -54,7 +54,7 @@ def chosen(claims, section):
             sys.exit(f"{claim}: {state}. Claims with a study: {', '.join(STUDIES)}")
     wanted = [
         claim
-        for claim in claims or STUDIES
+        for claim in claims or filter(STUDIES.get, known)
         if section is None or (known[claim]["section"] + ".").startswith(section.rstrip(".") + ".")
     ]
     if not wanted:
