@@ -6,6 +6,7 @@ are its arguments, so one compilation serves every seed, every rate and every sc
 """
 
 import functools
+import threading
 import time
 from dataclasses import dataclass
 
@@ -145,6 +146,10 @@ OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adam": Ad
 """The optimizers that can be called by name, each with its default coefficients."""
 
 
+# The last task and its tensors, one pair for each thread, shared by its trainers: images take most of the memory.
+_LAST = threading.local()
+
+
 class Trainer:
     r"""Train any Keras classifier as one compiled function.
 
@@ -186,8 +191,6 @@ class Trainer:
     >>> run.epoch_losses.shape, bool(run.train_loss < run.losses[0])
     ((5,), True)
     """
-
-    _last_data = (None, None)  # the last task and its tensors, shared by all trainers: images take most of the memory
 
     def __init__(self, build, optimizer="momentum", clip=None, jit_compile="auto"):
         require(callable(build), "build", "be a function seed → Keras model", build, TypeError)
@@ -328,9 +331,11 @@ class Trainer:
         """Return the six parts of ``task`` as tensors; the last task's are kept."""
         import tensorflow as tf
 
-        if Trainer._last_data[0] is not task:
-            Trainer._last_data = (task, [tf.constant(getattr(task, name)) for name in Task.__dataclass_fields__])
-        return Trainer._last_data[1]
+        known, tensors = getattr(_LAST, "data", (None, None))
+        if known is not task:
+            tensors = [tf.constant(getattr(task, name)) for name in Task.__dataclass_fields__]
+            _LAST.data = (task, tensors)
+        return tensors
 
     def trained_model(self, run):
         """Return a new Keras model that holds the final weights of ``run``."""

@@ -212,7 +212,7 @@ INTERRUPTED = """
 import sys
 from handson11.experiments import Experiment, conduct
 import measured_runs
-plan = Experiment("slow", {{"a": {{}}}}, {{}}, range(40), ["test_accuracy"], run=measured_runs.slow)
+plan = Experiment("slow", {{"a": {{}}}}, {{}}, range(400), ["test_accuracy"], run=measured_runs.slow)
 print("starting", flush=True)
 try:
     conduct(plan, {folder!r}, n_jobs=2, source="stand-in")
@@ -236,7 +236,7 @@ def test_ctrl_c_with_two_workers_loses_at_most_the_runs_in_progress(runs, tmp_pa
     assert process.wait(60) == 77
     process.stdout.close()
     kept = [json.loads(path.read_text()) for path in folder.rglob("*.json")]
-    assert 3 <= len(kept) < 40
+    assert 3 <= len(kept) < 400
     assert all(record["measured"]["test_accuracy"] == record["configuration"]["seed"] for record in kept)
     assert not list(folder.rglob("*.part"))
 

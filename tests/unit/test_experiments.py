@@ -1,6 +1,8 @@
 """The engine against Keras' own `fit`, and the rules of choice and judgement on cases made by hand."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -126,6 +128,21 @@ def test_a_budget_in_seconds_ends_after_the_epoch_in_which_it_is_spent(task):
     assert len(trainer.run(task, 0, 0.01, epochs=3, batch_size=16, seconds=1000).epoch_losses) == 3
     with pytest.raises(ValueError, match="`seconds` must be above 0"):
         trainer.run(task, 0, 0.01, epochs=3, batch_size=16, seconds=0)
+
+
+def test_two_threads_never_see_each_others_images(task):
+    other = replace(task, x_train=-task.x_train)
+    trainer = Trainer(build, "sgd", jit_compile=False)
+    alone = [trainer.run(part, 0, 0.01, epochs=1, batch_size=32).train_loss for part in (task, other)]
+
+    def many(part):
+        return {trainer.run(part, 0, 0.01, epochs=1, batch_size=32).train_loss for _ in range(10)}
+
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(many, (task, other)))
+    assert alone[0] != alone[1]
+    for loss, losses in zip(alone, together, strict=True):
+        assert all(found == pytest.approx(loss, abs=1e-5) for found in losses)
 
 
 def test_clip_changes_the_gradients_before_the_rule(task):
