@@ -61,7 +61,7 @@ def limit(kinks):
 
 # SELU through 100 layers
 
-FORWARD = {"depth": 100, "width": 100, "n": 100, "weights": "lecun", "skip": False, "inputs": "standardized"}
+FORWARD = {"depth": 100, "width": 100, "n": 1000, "weights": "lecun", "skip": False, "inputs": "standardized"}
 HELD = Experiment(
     name="SELU through 100 layers, all conditions held",
     arms={"held": {}},

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from handson11.claims.activations import POINTS, RRELU, accuracy_gain, arm, leaky, prelu
-from handson11.claims.runs.activations import to_target, with_losses
 from handson11.claims.runs.dead_units import dead_units, revivals
+from handson11.claims.runs.losses import train_to_losses, with_losses
 from handson11.claims.studies import study
 from handson11.experiments.declared import Experiment
 from handson11.experiments.ledger import effect
@@ -199,14 +199,14 @@ KINK = Experiment(
         "arguments": {**THREE_LAYERS, "kernel_initializer": "he_normal"},
         "n": 5000,
         "epochs": 15,
-        "target": 0.4,
+        "targets": [0.4],
     },
     seeds=range(10),
-    metrics=["epochs_to_target", "test_accuracy"],
+    metrics=["epochs_to_0.4", "test_accuracy"],
     rates=(0.006, 0.01, 0.018, 0.03, 0.056, 0.1),
-    tuned_by="epochs_to_target",
+    tuned_by="epochs_to_0.4",
     best="lowest",
-    run=to_target,
+    run=train_to_losses,
 )
 KINK_RATES = (0.003, 0.01, 0.03)
 KINK_BY_RATE = Experiment(
@@ -216,8 +216,8 @@ KINK_BY_RATE = Experiment(
     },
     fixed=KINK.fixed,
     seeds=range(10),
-    metrics=["epochs_to_target"],
-    run=to_target,
+    metrics=["epochs_to_0.4"],
+    run=train_to_losses,
 )
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from handson11.claims.runs.activations import with_losses
+from handson11.claims.runs.losses import with_losses
 from handson11.claims.studies import study
 from handson11.experiments.declared import Experiment
 from handson11.experiments.ledger import effect
@@ -158,7 +158,7 @@ def _p(results, better, worse):
 
 def _accuracy(results, name):
     """Return test accuracies; a diverged network only guesses."""
-    return np.nan_to_num(results.values(name, "test_accuracy"), nan=CHANCE)
+    return results.values(name, "test_accuracy", lost=CHANCE)
 
 
 def accuracy_gain(results, better, worse):

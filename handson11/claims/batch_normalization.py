@@ -3,6 +3,7 @@
 import numpy as np
 
 from handson11.claims.runs import batch_normalization as runs
+from handson11.claims.runs.losses import train_to_losses
 from handson11.claims.studies import study
 from handson11.experiments.declared import Experiment
 from handson11.experiments.ledger import effect
@@ -32,11 +33,6 @@ def _arms(units, **more):
 
 def _with_rate(rate, units):
     return {f"{arm}, {rate:g}": settings for arm, settings in _arms(units, learning_rate=rate).items()}
-
-
-def _counted(values):
-    """Return accuracies in which a run that diverged counts as chance: a network that gives NaN can only guess."""
-    return np.nan_to_num(values, nan=CHANCE)
 
 
 def _over_seeds(statistic, *groups):
@@ -82,7 +78,7 @@ SWEEP_SATURATING = Experiment(
 @study("CL-21", RESCUE)
 def rescue(results):
     """Judge whether logistic and tanh units need batch normalization in ten layers."""
-    accuracy = {arm: _counted(values) for arm, values in results.groups().items()}
+    accuracy = results.groups(lost=CHANCE)
     measured = {
         f"{unit}_{name}": accuracy[f"{unit}, {name}"].mean() for unit in ("logistic", "tanh") for name in PLACES
     }
@@ -105,7 +101,7 @@ def working_rates(results, unit, name):
 
 def _highest_by_seed(results, unit, name):
     """Return, for each seed, the highest rate at which its own run ended above 0.5; 0 if there is none."""
-    works = np.array([_counted(results.values(f"{unit}, {name}, {rate:g}")) > 0.5 for rate in RATES])
+    works = np.array([results.values(f"{unit}, {name}, {rate:g}", lost=CHANCE) > 0.5 for rate in RATES])
     return (works * np.array(RATES)[:, None]).max(axis=0)
 
 
@@ -164,7 +160,7 @@ SCALE_TUNED = Experiment(
 def by_scale(results, name, rate=None):
     """Return test accuracies of shape (scales, seeds); a run that diverged counts as chance."""
     end = "" if rate is None else f", {rate:g}"
-    return np.array([_counted(results.values(f"{name}, x {scale:g}{end}")) for scale in SCALES])
+    return np.array([results.values(f"{name}, x {scale:g}{end}", lost=CHANCE) for scale in SCALES])
 
 
 def spread(accuracies):
@@ -294,7 +290,7 @@ EPOCHS = Experiment(
     rates=RATES,
     tuned_by="pace",
     best="lowest",
-    run=runs.train_to_losses,
+    run=train_to_losses,
 )
 
 STEP_TIMES = Experiment(
@@ -399,7 +395,7 @@ INPUTS_AT_RATE = INPUTS.reduced(
 @study("CL-26", INPUTS, INPUTS_AT_RATE)
 def as_first_layer(tuned, at_rate):
     """Judge batch normalization of raw pixels against pixels that were standardized one by one."""
-    pixel, shared, first, raw = (_counted(values) for values in tuned.groups().values())
+    pixel, shared, first, raw = tuned.groups(lost=CHANCE).values()
     pooled = np.sqrt((pixel.var(ddof=1) + first.var(ddof=1)) / 2)
     against = {"each pixel standardized": pixel, "one mean and deviation for all": shared, "raw pixels": raw}
     effects = []
@@ -408,7 +404,7 @@ def as_first_layer(tuned, at_rate):
         what = f"test accuracy, batch normalization first − {name} (higher in {found.wins} of {found.n})"
         effects.append(effect(what, found, digits=2))
     effects.append(effect("standard deviation over seeds, pooled", pooled, digits=2))
-    pixel_there, shared_there, first_there = (_counted(values) for values in at_rate.groups().values())
+    pixel_there, shared_there, first_there = at_rate.groups(lost=CHANCE).values()
     for name, other in {"each pixel standardized": pixel_there, "one mean and deviation for all": shared_there}.items():
         found = compare_pair(first_there, other)
         what = f"the same, all at rate 0.01, − {name} (higher in {found.wins} of {found.n})"

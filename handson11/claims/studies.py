@@ -8,13 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from handson11._check import require
 from handson11.experiments.declared import Results, code_of
 from handson11.experiments.ledger import LEDGER_FOLDER, judge, load_claims, rule_of
 from handson11.experiments.lint import lint
-from handson11.experiments.store import digest, versions
+from handson11.experiments.store import digest, to_json, versions
 
 STUDIES = {}
 """Claim number → its :class:`Study`, in the order in which they are written."""
@@ -156,14 +154,7 @@ def conclude(claim, summaries, source):
     """
     results = [Results.from_summary(summary, source) for summary in summaries]
     measured, effects = STUDIES[claim].conclude(*results)
-    return {name: _plain(value) for name, value in measured.items()}, effects
-
-
-def _plain(value):
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if np.isfinite(value) else ("inf" if value > 0 else None)
-    return value
+    return {name: to_json(value, digits=6) for name, value in measured.items()}, effects
 
 
 def write_entry(entry, folder=LEDGER_FOLDER):

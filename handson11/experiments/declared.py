@@ -15,7 +15,7 @@ import numpy as np
 from handson11._check import require, require_choice
 from handson11.experiments.ledger import read_entry
 from handson11.experiments.runs import choose_learning_rate, require_equal_tuning, require_fresh_seeds
-from handson11.experiments.store import RunStore, code_hash, digest, versions
+from handson11.experiments.store import RunStore, code_hash, digest, from_json, to_json, versions
 from handson11.experiments.training import train
 
 HELD_OUT = ("validation", "test")
@@ -165,23 +165,26 @@ class Results:
     def __init__(self, experiment, records, chosen, source):
         self.experiment, self.records, self.chosen, self.source = experiment, records, chosen, source
 
-    def values(self, arm, metric=None):
-        """Return one measurement of the reported runs of an arm in the order of the seeds, NaN where a run was lost."""
+    def values(self, arm, metric=None, lost=math.nan):
+        """Return one measurement of the reported runs of an arm, seed by seed, and ``lost`` where there is none.
+
+        A network that diverged can only guess: ``lost=0.1`` counts it as chance.
+        """
         metric = metric or self.experiment.metrics[0]
         require(arm in self.experiment.arms, "arm", f"be one of {list(self.experiment.arms)}", arm)
         rows = {row["seed"]: row for row in self.records if row["arm"] == arm and row["stage"] == "judging"}
-        values = [_number(rows[seed].get(metric)) for seed in self.experiment.seeds if seed in rows]
-        return np.array(values, dtype=float)
+        values = [from_json(rows[seed].get(metric)) for seed in self.experiment.seeds if seed in rows]
+        return np.array([lost if math.isnan(value) else value for value in values], dtype=float)
 
-    def groups(self, metric=None):
-        """Return a dict of arm → values of one measurement, in the order of the arms."""
-        return {arm: self.values(arm, metric) for arm in self.experiment.arms}
+    def groups(self, metric=None, lost=math.nan):
+        """Return a dict of arm → values of one measurement, in the order of the arms; ``lost`` as in :meth:`values`."""
+        return {arm: self.values(arm, metric, lost) for arm in self.experiment.arms}
 
     def n_lost(self, arm):
         """Return how many reported runs of an arm diverged, failed, or lack the first metric."""
         rows = [row for row in self.records if row["arm"] == arm and row["stage"] == "judging"]
         lost = [bool(row.get("diverged")) or row.get("failed") is not None for row in rows]
-        missing = [math.isnan(_number(row.get(self.experiment.metrics[0]))) for row in rows]
+        missing = [math.isnan(from_json(row.get(self.experiment.metrics[0]))) for row in rows]
         return sum(a or b for a, b in zip(lost, missing, strict=True))
 
     def tuning(self, arm):
@@ -189,7 +192,7 @@ class Results:
         scores = {}
         for row in self.records:
             if row["arm"] == arm and row["stage"] == "tuning":
-                scores.setdefault(row["learning_rate"], []).append(_number(row.get(self.experiment.tuned_by)))
+                scores.setdefault(row["learning_rate"], []).append(from_json(row.get(self.experiment.tuned_by)))
         return scores
 
     def frame(self):
@@ -242,14 +245,14 @@ class Results:
             "tuning": {
                 arm: {
                     "chosen": self.chosen[arm],
-                    experiment.tuned_by: {f"{rate:g}": _plain(scores) for rate, scores in tuning[arm].items()},
+                    experiment.tuned_by: {f"{rate:g}": _six_digits(scores) for rate, scores in tuning[arm].items()},
                 }
                 for arm in tuning
             },
             "tuning_seeds": list(experiment.tuning_seeds) if self.chosen else [],
             "metrics": list(experiment.metrics),
             "runs": {
-                arm: {metric: _plain(self.values(arm, metric)) for metric in experiment.metrics}
+                arm: {metric: _six_digits(self.values(arm, metric)) for metric in experiment.metrics}
                 for arm in experiment.arms
             },
             "lost": {arm: self.n_lost(arm) for arm in experiment.arms if self.n_lost(arm)},
@@ -286,27 +289,12 @@ def _split_of(metric):
     return split if split in HELD_OUT else None
 
 
+def _six_digits(values):
+    return [to_json(value, digits=6) for value in values]
+
+
 def _not_run_again(configuration):
     raise RuntimeError("These results were read from a file; conduct the declared experiment to run it again.")
-
-
-def _number(value):
-    if value is None:
-        return math.nan
-    return math.inf if value == "inf" else float(value)
-
-
-def _plain(values):
-    """Return numbers with six significant digits for JSON, which knows neither NaN (None) nor infinity ("inf")."""
-    plain = []
-    for value in values:
-        if math.isnan(value):
-            plain.append(None)
-        elif math.isinf(value):
-            plain.append("inf")
-        else:
-            plain.append(float(f"{value:.6g}"))
-    return plain
 
 
 def conduct(experiment, folder=None, n_jobs=1, source="auto", progress=True):
@@ -515,22 +503,12 @@ def _outcome(run, configuration):
 
 
 def _json_ready(measured):
-    """Return measurements as JSON takes them: Python numbers, None for NaN, "inf" for infinity."""
+    """Return measurements as plain data; a sequence becomes a list."""
     ready = {}
     for name, value in measured.items():
-        if isinstance(value, list | tuple | np.ndarray):
-            ready[name] = [_json_number(float(part)) for part in value]
-        else:
-            ready[name] = _json_number(float(value))
+        several = isinstance(value, list | tuple | np.ndarray)
+        ready[name] = [to_json(part) for part in value] if several else to_json(value)
     return ready
-
-
-def _json_number(value):
-    if math.isnan(value):
-        return None
-    if math.isinf(value):
-        return "inf" if value > 0 else None
-    return int(value) if value.is_integer() and abs(value) < 1e15 else value
 
 
 @functools.cache

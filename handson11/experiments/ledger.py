@@ -2,7 +2,6 @@
 
 import functools
 import json
-import math
 import operator
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import yaml
 
 from handson11._check import require
+from handson11.experiments.store import from_json, to_json
 
 CLAIMS_FILE = Path(__file__).parents[2] / "book" / "claims.yml"
 LEDGER_FOLDER = CLAIMS_FILE.parent / "ledger"
@@ -59,9 +59,8 @@ def _holds(value, condition):
     match = _CONDITION.fullmatch(str(condition).strip())
     require(match is not None, "condition", 'look like "< 0.1", "== true" or "in [0.9, 1.1]"', condition)
     symbol, bound, low, high = match.groups()
-    if value is None:  # NaN, as JSON keeps it
-        return False
-    value = math.inf if value == "inf" else value
+    if value is None or isinstance(value, str):  # NaN and infinity, as JSON keeps them
+        value = from_json(value)
     if symbol is None:
         return float(low) <= value <= float(high)
     return _OPERATORS[symbol](value, yaml.safe_load(bound) if bound in ("true", "false") else float(bound))
@@ -168,7 +167,8 @@ def effect(what, interval, unit="", digits=3):
     """
     low, high, n = (getattr(interval, name, None) for name in ("low", "high", "n"))
     value = getattr(interval, "value", getattr(interval, "difference", interval))
-    value, low, high = (_plain_number(number) for number in (value, low, high))
+    value, low, high = (to_json(number, digits=6) for number in (value, low, high))
+    value = None if value == "inf" else value
 
     def show(number):
         return (
@@ -181,14 +181,6 @@ def effect(what, interval, unit="", digits=3):
     if n is not None:
         text += f", n = {n}"
     return {"what": what, "value": value, "low": low, "high": high, "n": n, "unit": unit, "text": text}
-
-
-def _plain_number(value):
-    """Return a number as JSON takes it, with six significant digits."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
 
 
 class ContradictionError(AssertionError):

@@ -5,9 +5,12 @@ import functools
 import hashlib
 import importlib.util
 import json
+import math
 import os
 from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
 
 RUNS_FOLDER = Path(__file__).parents[2] / ".runs"
 """Where ``make claims`` keeps its runs: the folder ``.runs`` of the project."""
@@ -39,6 +42,45 @@ def canonical(value):
     '{"a":null,"b":[1,2]}'
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def to_json(value, digits=None):
+    """Return a number as JSON takes it: NaN as None, infinity as the text "inf", NumPy's numbers as Python's.
+
+    Parameters
+    ----------
+    value : number, bool or None
+        What was measured.
+    digits : int, optional
+        Significant digits to keep of a float; all of them by default.
+
+    Returns
+    -------
+    number, bool, str or None
+        Plain data.
+
+    Examples
+    --------
+    >>> to_json(float("nan")), to_json(float("inf")), to_json(2 / 3, digits=3), to_json(7)
+    (None, 'inf', 0.667, 7)
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, float):
+        return value
+    if math.isfinite(value):
+        return value if digits is None else float(f"{value:.{digits}g}")
+    return None if math.isnan(value) else str(value)
+
+
+def from_json(value):
+    """Return the float that :func:`to_json` turned into plain data.
+
+    Examples
+    --------
+    >>> from_json(None), from_json("inf"), from_json(7)
+    (nan, inf, 7.0)
+    """
+    return math.nan if value is None else float(value)
 
 
 def digest(value, length=16):

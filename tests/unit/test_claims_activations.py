@@ -12,6 +12,7 @@ from handson11.claims import activations
 from handson11.claims.runs import activation_functions
 from handson11.claims.runs import activations as runs
 from handson11.claims.runs import dead_units as dying
+from handson11.claims.runs.losses import with_losses
 from handson11.experiments.training import complete_configuration, trainer_of
 from handson11.layers import RReLU
 from tests.unit.made_up_results import conclusion, made_up
@@ -26,22 +27,6 @@ def table(numbers, other=0.5):
 
 
 # What is run
-
-
-def test_losses_of_epochs_are_separate_measurements():
-    record = runs.with_losses({**SMALL, "epochs": 3})
-    assert "epoch_losses" not in record
-    assert record["loss_3"] < record["loss_1"]
-    assert "loss_4" not in record
-
-
-def test_epochs_to_a_target():
-    easy, hard = (runs.to_target({**SMALL, "epochs": 2, "target": target}) for target in (100.0, 1e-9))
-    assert easy["epochs_to_target"] == 1
-    assert hard["epochs_to_target"] == INF
-    lost = runs.to_target({**SMALL, "epochs": 2, "target": 100.0, "learning_rate": 1e30})
-    assert math.isnan(lost["epochs_to_target"])
-    assert lost["diverged"] == 1
 
 
 def test_rrelu_draws_other_slopes_in_every_layer_and_for_every_seed():
@@ -136,7 +121,7 @@ def test_times_of_all_calls(by):
 
 def test_every_study_names_measurements_that_its_run_returns():
     small = {**SMALL, "epochs": activations.EPOCHS, "arguments": {"depth": 3, "width": 4}}
-    assert set(activations.PROGRESS.metrics) <= set(runs.with_losses(small))
+    assert set(activations.PROGRESS.metrics) <= set(with_losses(small))
     counts = dying.revivals({**networks.REVIVALS.fixed, "n": 128, "epochs": 2, "seed": 0, "source": "stand-in"})
     assert set(networks.REVIVALS.metrics) <= set(counts)
 
@@ -145,7 +130,7 @@ def test_every_arm_builds_a_network():
     for experiment in (*activations.RANKINGS[:1], networks.NOISE, networks.SIZES[0], networks.KINK):
         for arm in experiment.arms:
             configuration = experiment.configuration(arm, 0, 0.1)
-            configuration.pop("target", None)
+            configuration.pop("targets", None)
             model = trainer_of(complete_configuration(configuration)).build(0)
             assert isinstance(model, keras.Model)
             assert model.output_shape == (None, 10)

@@ -23,24 +23,6 @@ SMALL = {
 # What is run
 
 
-def test_epochs_to_a_loss_and_what_is_left_to_it():
-    record = runs.train_to_losses({**SMALL, "epochs": 3, "targets": [1e-9, 100.0]})
-    losses = record["epoch_losses"]
-    assert (record["epochs_to_1e-09"], record["epochs_to_100"]) == (INF, 1.0)
-    assert record["pace"] == pytest.approx(3 + losses[2] - 1e-9)
-    between = (losses[0] + losses[1]) / 2
-    record = runs.train_to_losses({**SMALL, "epochs": 3, "targets": [between]})
-    assert record[f"epochs_to_{between:g}"] == pytest.approx(1.5, rel=1e-3)
-    assert record["pace"] == record[f"epochs_to_{between:g}"]
-
-
-def test_a_diverged_run_has_no_epochs():
-    record = runs.train_to_losses({**SMALL, "learning_rate": 1e30, "epochs": 2, "targets": [100.0]})
-    assert record["diverged"] == 1
-    assert math.isnan(record["epochs_to_100"])
-    assert math.isnan(record["pace"])
-
-
 @pytest.mark.parametrize("times", [runs.step_times, runs.fit_times])
 def test_times_are_those_of_both_networks(times):
     budget = {"epochs": 1} if times is runs.step_times else {}

@@ -1,30 +1,10 @@
-"""Training runs of section 11.1.2: the ranking, gaps, epochs to a loss."""
+"""Networks of section 11.1.2 that need more than a name in a declaration."""
 
 import itertools
-import math
 
 from handson11.activations import celu
-from handson11.experiments.training import epochs_to, train
 from handson11.layers import RReLU
 from handson11.models import dense_stack
-
-
-def with_losses(configuration):
-    """Train as :func:`~handson11.experiments.train` does; the mean loss of epoch 1 is ``loss_1``, and so on."""
-    record = train(configuration)
-    losses = record.pop("epoch_losses")
-    return {**record, **{f"loss_{epoch}": loss for epoch, loss in enumerate(losses, 1)}}
-
-
-def to_target(configuration):
-    """Train and return ``epochs_to_target``, the epochs until the mean loss of an epoch is at most ``target``.
-
-    Infinity if it is never reached, NaN if the run diverged.
-    """
-    plain = {name: value for name, value in configuration.items() if name != "target"}
-    record = train(plain)
-    needed = math.nan if record["diverged"] else epochs_to(record["epoch_losses"], configuration["target"])
-    return {"epochs_to_target": needed, "test_accuracy": record["test_accuracy"], "diverged": record["diverged"]}
 
 
 def rrelu_stack(depth, width, seed):

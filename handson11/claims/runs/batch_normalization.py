@@ -1,4 +1,4 @@
-"""Runs of section 11.1.3: epochs to a training loss, times of steps, and what can be proved about one layer."""
+"""Runs of section 11.1.3: times of steps, and what can be proved about one layer."""
 
 import functools
 import json
@@ -13,31 +13,11 @@ import tensorflow as tf
 from handson11 import layers
 from handson11.experiments.engine import Trainer
 from handson11.experiments.store import canonical
-from handson11.experiments.training import complete_configuration, epochs_to, task_of, train
+from handson11.experiments.training import complete_configuration, task_of
 from handson11.models import bn_mlp, dense_stack
 
 PLACES = {"without": None, "with": "before"}
 """Where batch normalization stands in the two networks of a pair."""
-
-
-def train_to_losses(configuration):
-    """Train as :func:`~handson11.experiments.train` does and count the epochs to some training losses.
-
-    ``configuration``: that of ``train``, and ``targets``, mean training losses of an epoch.
-
-    Returns what ``train`` returns, and ``epochs_to_0.4`` and so on for each target: between two epochs on a straight
-    line, infinity if it was not reached. ``pace`` is the number of the first target where that was reached, and
-    otherwise the epochs run plus what the last loss lacks: it can choose a rate even if no rate gets there. All of
-    them are NaN if the run diverged.
-    """
-    configuration = dict(configuration)
-    targets = configuration.pop("targets")
-    record = train(configuration)
-    losses, lost = record["epoch_losses"], record["diverged"]
-    epochs = {f"epochs_to_{target:g}": math.nan if lost else epochs_to(losses, target) for target in targets}
-    first = epochs[f"epochs_to_{targets[0]:g}"]
-    pace = len(losses) + losses[-1] - targets[0] if math.isinf(first) else first
-    return {**record, **epochs, "pace": pace}
 
 
 def step_times(configuration):
