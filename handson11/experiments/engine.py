@@ -249,7 +249,9 @@ class Trainer:
             return weights, slots, state, losses, evaluate(weights, state, parts)
 
         jit_compile = not has_convolution(model) if self.jit_compile == "auto" else self.jit_compile
-        return tf.function(whole_run, jit_compile=jit_compile, autograph=False)
+        # TensorFlow counts traces by code, and would warn of several trainers as of one that is traced again and again.
+        # A partial is counted by itself.
+        return tf.function(functools.partial(whole_run), jit_compile=jit_compile, autograph=False)
 
     def run(self, task, seed, learning_rate, epochs=10, batch_size=128, start=None, seconds=None, after_epoch=None):
         """Train from the start weights of ``seed`` and return a :class:`Run`.

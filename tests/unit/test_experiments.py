@@ -145,6 +145,13 @@ def test_two_threads_never_see_each_others_images(task):
         assert all(found == pytest.approx(loss, abs=1e-5) for found in losses)
 
 
+def test_several_trainers_are_not_taken_for_one_that_is_traced_again_and_again(task, caplog):
+    with caplog.at_level("WARNING", "tensorflow"):
+        for _ in range(6):
+            Trainer(build, "sgd", jit_compile=False).run(task, 0, 0.01, epochs=1, batch_size=32)
+    assert "retracing" not in caplog.text
+
+
 def test_clip_changes_the_gradients_before_the_rule(task):
     run = Trainer(build, "sgd", clip=lambda gradients: [0 * g for g in gradients]).run(
         task, 0, 1.0, epochs=1, batch_size=32
