@@ -7,6 +7,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OPEN   := _build/html/index.html
 
+# TensorFlow reports its start in several lines; keep them for errors. Level 0 shows everything.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
 # $(call timed,what is done,command): print it, run it, print the seconds.
 define timed
 	@echo "→ $(1)"; start=$$(date +%s); { $(2); } && echo "✓ $(1): $$(( $$(date +%s) - start )) s"

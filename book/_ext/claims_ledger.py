@@ -218,12 +218,15 @@ class ClaimsCounts(SphinxDirective):
         ledger = read_ledger(Path(self.env.srcdir) / "book")
         found = Counter((entry["kind"], verdict_of(entry, stored)) for _, entry, stored in ledger)
         rows = []
-        for kind in (*KINDS, "all"):
-            counts = [sum(n for key, n in found.items() if key[1] == v and kind in ("all", key[0])) for v in VERDICTS]
-            rows.append([[text(str(n))] for n in (kind, *counts, sum(counts))])
-        links = [nodes.reference("", "", badge(v), internal=True, refuri=f"#verdict={v}") for v in VERDICTS]
-        counts = table([["Kind"], *([link] for link in links), ["all"]], rows, "claims-counts")
-        for entry, verdict in zip(list(counts.findall(nodes.entry))[1:], VERDICTS, strict=False):
+        for verdict in (*VERDICTS, "all"):
+            counts = [sum(n for (k, v), n in found.items() if k == kind and verdict in (v, "all")) for kind in KINDS]
+            name = text(verdict)
+            if verdict in VERDICTS:
+                name = nodes.reference("", "", badge(verdict), internal=True, refuri=f"#verdict={verdict}")
+            rows.append([[name], *([text(str(n))] for n in (*counts, sum(counts)))])
+        counts = table([["Verdict"], *([kind] for kind in KINDS), ["all"]], rows, "claims-counts")
+        names = [next(row.findall(nodes.entry)) for row in next(counts.findall(nodes.tbody)).children]
+        for entry, verdict in zip(names, VERDICTS, strict=False):
             entry["ids"] = [f"verdict={verdict}"]
         return [counts]
 
