@@ -324,6 +324,11 @@ def time_ratio(results, network):
     return results.values(network, "with").min() / results.values(network, "without").min()
 
 
+def _times(results, network):
+    """Return the median over the repeats of the ratio of times, with its interval."""
+    return interval(results.values(network, "with") / results.values(network, "without"), np.median)
+
+
 def _fewer(results, network, target):
     """Return the ratio of the median epochs with / without; without an interval if a run never got there."""
     words, needed = [], [epochs_needed(results, network, name, target) for name in PLACES]
@@ -347,11 +352,10 @@ def slower_but_fewer(epochs, steps, fit):
         fewer += with_it < 0.9 * without
     effects = [_fewer(epochs, network, TARGETS[0]) for network in NETWORKS]
     effects += [_fewer(epochs, "ReLU 10 × 64", target) for target in TARGETS[1:]]
-    effects += [
-        effect(f"{network}: time of the same steps, with / without", time_ratio(steps, network)) for network in NETWORKS
-    ]
-    in_fit = time_ratio(fit, "ReLU 10 × 64")
-    effects.append(effect("ReLU 10 × 64: time of an epoch of Keras' fit, with / without", in_fit))
+    for network in NETWORKS:
+        effects.append(effect(f"{network}: time of the same steps, with / without, median", _times(steps, network)))
+    in_fit = _times(fit, "ReLU 10 × 64")
+    effects.append(effect("ReLU 10 × 64: time of an epoch of Keras' fit, with / without, median", in_fit))
     measured = {"time_ratio": time_ratio(steps, "ReLU 10 × 64"), "activations_with_fewer_epochs": int(fewer)}
     return measured, effects
 

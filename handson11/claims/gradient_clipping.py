@@ -132,8 +132,9 @@ def rescued(chains, recurrent):
         effect("share of runs lost to NaN at rate 0.3, clipped", measured["share_clipped"]),
     ]
     effects += [_accuracy(recurrent, f"{kind}, 0.3") for kind in (best, *(kind for kind in KINDS if kind != best))]
-    effects += [_gain(recurrent, rate) for rate in RATES[1:]]
-    return measured, [*effects, _gain(recurrent, 0.3, "tanh, ")]
+    effects += [_gain(recurrent, "global norm", rate) for rate in RATES[1:]]
+    effects += [_gain(recurrent, "value", rate) for rate in RATES[1:]]
+    return measured, [*effects, _gain(recurrent, "global norm", 0.3, "tanh, ")]
 
 
 def _accuracy(recurrent, arm):
@@ -144,11 +145,12 @@ def _accuracy(recurrent, arm):
     return effect(f"{what} ({np.isnan(values).sum()} of {len(values)} runs lost)", float("nan"))
 
 
-def _gain(recurrent, rate, prefix=""):
-    """Return what clipping the global norm gains over no clipping, on the seeds that survive without it."""
-    with_clipping, without = (recurrent.values(f"{prefix}{kind}, {rate:g}") for kind in ("global norm", "none"))
+def _gain(recurrent, kind, rate, prefix=""):
+    """Return what a kind of clipping gains over no clipping, on the seeds that survive without it."""
+    with_clipping, without = (recurrent.values(f"{prefix}{arm}, {rate:g}") for arm in (kind, "none"))
     pair = compare_pair(with_clipping, without, lost="worst")
-    what = f"gain in test accuracy by clipping the global norm, {prefix}rate {rate:g}"
+    how = {"global norm": "the global norm", "value": "by value"}[kind]
+    what = f"gain in test accuracy by clipping {how}, {prefix}rate {rate:g}"
     what += f" (lost without it: {np.isnan(without).sum()} of {pair.n}; better with it: {pair.wins})"
     both = np.isfinite(with_clipping) & np.isfinite(without)
     if both.sum() < 2:

@@ -171,9 +171,10 @@ def effect(what, interval, unit="", digits=3):
     value = None if value == "inf" else value
 
     def show(number):
-        return (
-            str(number).lower() if isinstance(number, bool) else f"{number:.{digits}g}" if number is not None else "–"
-        )
+        if number is None:
+            return "–"
+        shown = str(number).lower() if isinstance(number, bool) else f"{number:.{digits}g}"
+        return f"−{shown[1:]}" if shown.startswith("-") else shown
 
     text = f"{what}: {show(value)}" + (f" {unit}" if unit else "")
     if low is not None:

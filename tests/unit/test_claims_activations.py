@@ -143,7 +143,7 @@ IN_ORDER = {name: 0.9 - place / 10 + SEEDS for place, name in enumerate(activati
 def test_a_ranking_in_order_is_confirmed():
     found = conclusion("CL-10", *[table(IN_ORDER)] * 3)
     assert found[:2] == ("confirmed", {"unordered_pairs": 0, "ends_ordered": True, "contradictions": 0})
-    assert found[2][0].startswith("20 layers: tanh minus ReLU: -10 points")
+    assert found[2][0].startswith("20 layers: tanh minus ReLU: −10 points")
 
 
 def test_one_pair_out_of_order_leaves_a_partly_true_ranking():
