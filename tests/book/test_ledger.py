@@ -1,5 +1,6 @@
 """The ledger: what the files of the full runs hold, what the pages print of it, and what the ledger page shows."""
 
+import functools
 import hashlib
 import importlib.util
 import json
@@ -210,7 +211,7 @@ def test_the_page_has_every_claim_in_order_with_its_statement_and_verdict(page):
 
 def test_the_page_has_the_details_of_every_claim(page):
     for claim, entry in CLAIMS.items():
-        section = page.select_one(f"#{claim.lower()}")
+        section = page.find(id=claim.lower())
         details = words(section.select_one("details").get_text(" "))
         for text in (entry["protocol"], entry.get("note", ""), *entry.get("measures", {}).values()):
             assert words(text) in details, claim
@@ -226,19 +227,24 @@ def test_the_page_has_the_details_of_every_claim(page):
 def test_claims_of_sections_still_to_come_are_open(page):
     waiting = [claim for claim in CLAIMS if not is_written(claim)]
     for claim in waiting:
-        section = page.select_one(f"#{claim.lower()}")
+        section = page.find(id=claim.lower())
         assert "verdict-open" in section["class"]
         assert f"section {CLAIMS[claim]['section']}, still to come" in section.select_one(".claim-facts").get_text()
-    links = [claim for claim in CLAIMS if page.select(f"#{claim.lower()} .claim-facts a:-soup-contains('page 11')")]
+    facts = {claim: page.find(id=claim.lower()).select_one(".claim-facts") for claim in CLAIMS}
+    links = [claim for claim in CLAIMS if any("page 11" in link.get_text() for link in facts[claim].select("a"))]
     assert links == [claim for claim in CLAIMS if claim not in waiting]
+
+
+@functools.cache
+def code_page(path):
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 def test_every_claim_with_a_run_leads_to_the_code_that_concludes_it(page, built_book):
     for claim in LEDGER:
-        address = page.select_one(f"#{claim.lower()} .claim-facts a[href*='_modules']")["href"]
+        address = page.find(id=claim.lower()).select_one(".claim-facts a[href*='_modules']")["href"]
         path, fragment = address.split("#")
-        source = (built_book / "book" / "reference" / path).resolve().read_text(encoding="utf-8")
-        block = BeautifulSoup(source, "html.parser").find(id=fragment)
+        block = code_page((built_book / "book" / "reference" / path).resolve()).find(id=fragment)
         assert f'@study("{claim}"' in block.get_text() or f"def {STUDIES[claim].conclude.__name__}(" in block.get_text()
 
 

@@ -1,6 +1,7 @@
 """The comparison of stored outputs with a fresh run: what it lets pass and what it stops."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,27 +42,30 @@ def test_measured_numbers(rules, stored, fresh, same):
     assert (rules.measured_outputs_agree(stored, fresh) is None) == same
 
 
-def _notebook(path, tag, stored, source):
-    cell = nbformat.v4.new_code_cell(source, execution_count=1, metadata={"tags": [tag] if tag else []})
-    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
-    notebook = nbformat.v4.new_notebook(cells=[cell])
-    nbformat.write(notebook, path)
-
-
-@pytest.mark.parametrize(
-    ("source", "tag", "stored", "passes"),
-    [
-        ("fashion-mnist", "measured", "x 0.81\n", True),
-        ("fashion-mnist", "measured", "x 0.20\n", False),
-        ("fashion-mnist", "fashion-mnist", "x 0.81\n", False),
-        ("stand-in", "fashion-mnist", "x 0.20\n", True),
-        ("stand-in", None, "x 0.81\n", False),
+CELLS = {
+    "fashion-mnist": [
+        ("measured", "x 0.81\n", "PASSED"),
+        ("measured", "x 0.20\n", "FAILED"),
+        ("fashion-mnist", "x 0.81\n", "FAILED"),
+        (None, "x 0.80\n", "PASSED"),
     ],
-)
-def test_every_kind_of_cell_under_nbval(tmp_path, source, tag, stored, passes):
-    _notebook(tmp_path / "page.ipynb", tag, stored, "print('x 0.80')")
+    "stand-in": [("fashion-mnist", "x 0.20\n", "PASSED"), (None, "x 0.81\n", "FAILED")],
+}
+
+
+@pytest.mark.parametrize("source", CELLS)
+def test_every_kind_of_cell_under_nbval(tmp_path, source):
+    cells = []
+    for tag, stored, _ in CELLS[source]:
+        cell = nbformat.v4.new_code_cell(
+            "print('x 0.80')", execution_count=len(cells) + 1, metadata={"tags": [tag] if tag else []}
+        )
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
+        cells.append(cell)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "page.ipynb")
     conftest = (ROOT / "book" / "conftest.py").read_text()
     (tmp_path / "conftest.py").write_text(conftest + f"\n\ndef data_source():\n    return {source!r}\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
     done = subprocess.run([*command, "page.ipynb"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == (0 if passes else 1), done.stdout + done.stderr
+    found = re.findall(r"^page::ipynb::Cell (\d+) (\w+)", done.stdout, re.M)
+    assert found == [(str(n), outcome) for n, (*_, outcome) in enumerate(CELLS[source])], done.stdout + done.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handson11.datasets import load_fashion_mnist
+from handson11.experiments.training import load_data
 
 PATH = Path(__file__).resolve().parents[2] / "book" / "_tools" / "bench.py"
 
@@ -105,7 +105,7 @@ def test_the_gain_of_the_engine_is_counted_with_and_without_compiling(bench):
 
 
 def test_runs_are_timed_in_turns(bench, monkeypatch):
-    monkeypatch.setattr("handson11.experiments.training.load_data", lambda: load_fashion_mnist("stand-in"))
+    monkeypatch.setattr("handson11.experiments.training.load_data", lambda: load_data("stand-in"))
     times = bench.run_times({"depth": 1, "width": 4}, n=300, epochs=1, seeds=1)
     assert len(times.fit) == len(times.fit_xla) == len(times.engine) == 1
     assert min(*times.fit, *times.fit_xla, *times.engine) > 0

@@ -181,7 +181,7 @@ def test_regularized(gap_with, expected):
     wins = 10 if gap_with < 0.2 else 0
     assert texts[0].startswith(f"gap in accuracy, without − with, batches of 8 (narrower in {wins} of 10): ")
     loss = next(text for text in texts if text.startswith("gap in loss, without − with, batches of 8 "))
-    assert float(loss.split("): ")[1].split()[0]) == pytest.approx(2 * (0.2 - gap_with), rel=0.01)
+    assert float(loss.split("): ")[1].split()[0].replace("−", "-")) == pytest.approx(2 * (0.2 - gap_with), rel=0.01)
     assert texts[-1].startswith("gap in accuracy, without − with, batches of 8, both at rate 0.001: 0 ")
 
 

@@ -209,7 +209,8 @@ def test_an_interrupt_keeps_what_is_finished(runs, tmp_path):
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job started in the background ignores it
 from handson11.experiments import Experiment, conduct
 import measured_runs
 plan = Experiment("slow", {{"a": {{}}}}, {{}}, range(400), ["test_accuracy"], run=measured_runs.slow)
@@ -229,12 +230,15 @@ def test_ctrl_c_with_two_workers_loses_at_most_the_runs_in_progress(runs, tmp_pa
     process = subprocess.Popen(
         [sys.executable, "-c", script], env=environment, start_new_session=True, stdout=subprocess.PIPE
     )
-    deadline = time.monotonic() + 90
-    while len(list(folder.rglob("*.json"))) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: the whole group gets it
-    assert process.wait(60) == 77
-    process.stdout.close()
+    try:
+        deadline = time.monotonic() + 90
+        while len(list(folder.rglob("*.json"))) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: the whole group gets it
+        assert process.wait(60) == 77
+    finally:
+        process.kill()
+        process.communicate()
     kept = [json.loads(path.read_text()) for path in folder.rglob("*.json")]
     assert 3 <= len(kept) < 400
     assert all(record["measured"]["test_accuracy"] == record["configuration"]["seed"] for record in kept)

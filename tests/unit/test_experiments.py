@@ -341,7 +341,7 @@ def test_a_claim_about_a_machine_prints_the_verdict_of_the_ledger(capsys, one_cl
 
 def test_an_effect_is_one_line_with_its_interval():
     bounds = SimpleNamespace(value=0.01234, low=-0.001, high=0.0255, n=10)
-    assert experiments.effect("gain", bounds)["text"] == "gain: 0.0123 [-0.001, 0.0255], n = 10"
+    assert experiments.effect("gain", bounds)["text"] == "gain: 0.0123 [−0.001, 0.0255], n = 10"
     difference = SimpleNamespace(difference=2.0, low=1.0, high=3.0, n=6)
     assert experiments.effect("saved", difference, "epochs")["text"] == "saved: 2 epochs [1, 3], n = 6"
     assert experiments.effect("rescued", True)["text"] == "rescued: true"
