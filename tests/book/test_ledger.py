@@ -196,11 +196,16 @@ def page(built_book):
     return BeautifulSoup(text, "html.parser")
 
 
-def test_the_page_has_every_claim_in_order_with_its_statement_and_verdict(page):
-    sections = page.select("section.claim")
-    assert [section["id"] for section in sections] == [claim.lower() for claim in CLAIMS]
-    assert sorted(section["id"] for section in sections) == [f"cl-{n:02d}" for n in range(1, 88)]
-    for section, (claim, entry) in zip(sections, CLAIMS.items(), strict=True):
+@pytest.fixture(scope="module")
+def sections(page):
+    """Return the sections of the claims, in the order of the page."""
+    return {section["id"].upper(): section for section in page.select("section.claim")}
+
+
+def test_the_page_has_every_claim_in_order_with_its_statement_and_verdict(sections):
+    assert list(sections) == list(CLAIMS)
+    assert sorted(sections) == [f"CL-{n:02d}" for n in range(1, 88)]
+    for section, (claim, entry) in zip(sections.values(), CLAIMS.items(), strict=True):
         assert section.select_one("h3").get_text().startswith(claim)
         assert section.select_one("h3 .verdict-badge").get_text() == shown_verdict(claim)
         assert words(section.select_one(".claim-statement").get_text()) == words(entry["statement"])
@@ -209,9 +214,9 @@ def test_the_page_has_every_claim_in_order_with_its_statement_and_verdict(page):
         assert entry["kind"] in facts
 
 
-def test_the_page_has_the_details_of_every_claim(page):
+def test_the_page_has_the_details_of_every_claim(sections):
     for claim, entry in CLAIMS.items():
-        section = page.find(id=claim.lower())
+        section = sections[claim]
         details = words(section.select_one("details").get_text(" "))
         for text in (entry["protocol"], entry.get("note", ""), *entry.get("measures", {}).values()):
             assert words(text) in details, claim
@@ -224,14 +229,14 @@ def test_the_page_has_the_details_of_every_claim(page):
             assert words(finding) in details
 
 
-def test_claims_of_sections_still_to_come_are_open(page):
+def test_claims_of_sections_still_to_come_are_open(sections):
     waiting = [claim for claim in CLAIMS if not is_written(claim)]
     for claim in waiting:
-        section = page.find(id=claim.lower())
+        section = sections[claim]
         assert "verdict-open" in section["class"]
         assert f"section {CLAIMS[claim]['section']}, still to come" in section.select_one(".claim-facts").get_text()
-    facts = {claim: page.find(id=claim.lower()).select_one(".claim-facts") for claim in CLAIMS}
-    links = [claim for claim in CLAIMS if any("page 11" in link.get_text() for link in facts[claim].select("a"))]
+    addresses = {claim: section.select(".claim-facts a") for claim, section in sections.items()}
+    links = [claim for claim in CLAIMS if any("page 11" in link.get_text() for link in addresses[claim])]
     assert links == [claim for claim in CLAIMS if claim not in waiting]
 
 
@@ -240,9 +245,9 @@ def code_page(path):
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
-def test_every_claim_with_a_run_leads_to_the_code_that_concludes_it(page, built_book):
+def test_every_claim_with_a_run_leads_to_the_code_that_concludes_it(sections, built_book):
     for claim in LEDGER:
-        address = page.find(id=claim.lower()).select_one(".claim-facts a[href*='_modules']")["href"]
+        address = sections[claim].select_one(".claim-facts a[href*='_modules']")["href"]
         path, fragment = address.split("#")
         block = code_page((built_book / "book" / "reference" / path).resolve()).find(id=fragment)
         assert f'@study("{claim}"' in block.get_text() or f"def {STUDIES[claim].conclude.__name__}(" in block.get_text()
