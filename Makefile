@@ -65,7 +65,7 @@ check-notebooks-stand-in: $(READY)
 	$(call timed,the notebooks on the stand-in data without network,env -u HANDSON11_DATA HANDSON11_CACHE=$(CURDIR)/_build/no-data $(BIN)/python tests/no_network.py $(BIN)/pytest --nbval book -n auto --dist loadscope)
 
 check-browser: book
-	$(call timed,every page in a browser without network,HANDSON11_BOOK=_build/html $(BIN)/pytest -m browser tests/book -rs -n auto)
+	$(call timed,every page in a browser without network,HANDSON11_BOOK=_build/html $(BIN)/pytest -m browser tests/book -rs)
 
 test: lint book check-unit check-notebooks check-browser
 	@echo "Everything passed."
