@@ -14,7 +14,18 @@ import numpy as np
 
 from handson11._check import require, require_choice, require_number
 from handson11._keras import all_layers
-from handson11.optimizers import SGD, Adam, Momentum, Nesterov, Optimizer
+from handson11.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+)
 
 
 @dataclass(frozen=True)
@@ -142,7 +153,9 @@ class Run:
     seed: int
 
 
-OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adam": Adam}
+OPTIMIZERS = {
+    cls.__name__.lower(): cls for cls in (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adam, AdamW, Adamax, Nadam)
+}
 """The optimizers that can be called by name, each with its default coefficients."""
 
 
@@ -162,8 +175,9 @@ class Trainer:
     build : callable
         ``build(seed)`` returns a Keras model whose output is logits of shape (batch, classes). The architecture must
         not depend on the seed; the start weights should.
-    optimizer : {"momentum", "sgd", "nesterov", "adam"} or handson11.optimizers.Optimizer, default "momentum"
-        Its ``step`` is the update; its learning rate is not used, because every run brings its own.
+    optimizer : str or handson11.optimizers.Optimizer, default "momentum"
+        The name of one (``OPTIMIZERS``), with its default coefficients, or one of ours. Its ``step`` and its
+        ``weight_decay`` are used; its learning rate is not, because every run brings its own.
     clip : callable, optional
         Takes the list of gradients, returns the clipped list.
     jit_compile : bool or "auto", default "auto"
@@ -212,7 +226,7 @@ class Trainer:
     def _compiled(self):
         import tensorflow as tf
 
-        model, clip, step = self.model, self.clip, self.optimizer.step
+        model, clip, step, decay = self.model, self.clip, self.optimizer.step, self.optimizer.weight_decay
 
         def loss_of(weights, state, x, y):
             logits, state = model.stateless_call(weights, state, x, training=True)
@@ -239,6 +253,8 @@ class Trainer:
                     gradients = clip(gradients)
                 t = tf.cast(done + i + 1, tf.float32)
                 updates = [step(g, t, rates[i], *slot) for g, slot in zip(gradients, slots, strict=True)]
+                if decay:  # after the gradient was taken, as in Keras
+                    weights = [w - w * decay * rates[i] for w in weights]
                 weights = [w + change for w, (change, _) in zip(weights, updates, strict=True)]
                 slots = [list(new_slot) for _, new_slot in updates]
                 return i + 1, weights, slots, state, tf.tensor_scatter_nd_update(losses, [[i]], [loss])

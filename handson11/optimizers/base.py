@@ -42,8 +42,10 @@ class Optimizer(OptimizerHooks):
     ----------
     slots : dict of str to "zeros" or float
         The name and the first value of each array that the rule remembers. Each has the shape of the weight.
+    scalar_slots : dict of str to float
+        The same for what is one number for each weight. They come after ``slots``.
     slot_variables : list of lists of Keras variables
-        After ``build``: for each weight its slots, in the order of ``slots``.
+        After ``build``: for each weight its slots, in the order of ``slots`` and ``scalar_slots``.
 
     Raises
     ------
@@ -80,6 +82,7 @@ class Optimizer(OptimizerHooks):
     """
 
     slots = {}
+    scalar_slots = {}
 
     def __init__(self, learning_rate, **kwargs):
         if not callable(learning_rate):
@@ -102,7 +105,7 @@ class Optimizer(OptimizerHooks):
         lr : number or scalar tensor
             The learning rate η of this update.
         *slots : arrays or tensors
-            What the rule remembered, in the order of ``slots``, each with the shape of ``g``.
+            What the rule remembered, in the order of ``slots`` and then of ``scalar_slots``.
 
         Returns
         -------
@@ -112,7 +115,7 @@ class Optimizer(OptimizerHooks):
         raise NotImplementedError(f"{type(self).__name__} has no rule yet: write its method `step`")
 
     def initial_slots(self, w):
-        """Return the first slots of one weight, each with its shape and dtype.
+        """Return the first slots of one weight, each with its dtype, and with its shape if it is not a scalar.
 
         Parameters
         ----------
@@ -124,7 +127,10 @@ class Optimizer(OptimizerHooks):
         tuple of arrays or tensors
             NumPy arrays for a NumPy weight, tensors otherwise.
         """
-        return tuple(namespace(w).full_like(w, _number(value)) for value in self.slots.values())
+        xp = namespace(w)
+        arrays = (xp.full_like(w, _number(value)) for value in self.slots.values())
+        scalars = (xp.full((), value, dtype=w.dtype) for value in self.scalar_slots.values())
+        return (*arrays, *scalars)
 
     def build(self, variables):
         """Make the slots of all weights as Keras variables; called by Keras."""
@@ -137,6 +143,10 @@ class Optimizer(OptimizerHooks):
                     variable, name=name, initializer=keras.initializers.Constant(_number(value))
                 )
                 for name, value in self.slots.items()
+            ]
+            + [
+                self.add_variable((), keras.initializers.Constant(value), variable.dtype, name=name)
+                for name, value in self.scalar_slots.items()
             ]
             for variable in variables
         ]
@@ -184,13 +194,14 @@ class Optimizer(OptimizerHooks):
 def trajectory(optimizer, gradient, start, steps):
     r"""Follow the bare rule of an optimizer in NumPy and return every position.
 
-    .. math:: \theta_t = \theta_{t-1} + \Delta(\nabla_\theta J(\theta_{t-1}), t, \eta_t, \text{slots}), \qquad
-        t = 1, 2, \dots
+    .. math:: \theta_t = (1 - \eta_t \lambda)\, \theta_{t-1}
+        + \Delta(\nabla_\theta J(\theta_{t-1}), t, \eta_t, \text{slots}), \qquad t = 1, 2, \dots
 
     Parameters
     ----------
     optimizer : Optimizer
-        Its ``step``, its slots and its learning rate are used. It is not changed: each call starts anew.
+        Its ``step``, its slots, its rate η and its ``weight_decay`` λ (0 for None) are used. It is not changed:
+        each call starts anew.
     gradient : function
         Takes a position and returns the gradient there, of the same shape.
     start : array of numbers, shape (n,)
@@ -211,7 +222,7 @@ def trajectory(optimizer, gradient, start, steps):
 
     Notes
     -----
-    Only the rule runs: ``weight_decay``, clipping, accumulation and the average of the weights are left out. A schedule
+    The rule runs, and ``weight_decay``; clipping, accumulation and the average of the weights are left out. A schedule
     is read at 0, 1, 2 …, as Keras reads it. From a float32 start, the path agrees with ``model.fit`` on the same
     gradients to 1e-6.
 
@@ -235,12 +246,15 @@ def trajectory(optimizer, gradient, start, steps):
     theta = np.asarray(start)
     dtype = np.float32 if theta.dtype == np.float32 else np.float64
     theta = theta.astype(dtype)
-    positions, slots = [theta], optimizer.initial_slots(theta)
+    positions, slots, decay = [theta], optimizer.initial_slots(theta), optimizer.weight_decay or 0.0
     for t, rate in enumerate(learning_rates(optimizer, steps), start=1):
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             g = np.asarray(gradient(theta), dtype)
             require(g.shape == theta.shape, "gradient", f"return the shape of the position, {theta.shape}", g)
-            change, slots = optimizer.step(g, dtype(t), dtype(_decimal(rate)), *slots)
+            eta = dtype(_decimal(rate))
+            change, slots = optimizer.step(g, dtype(t), eta, *slots)
+            if decay:  # the gradient was taken before
+                theta = theta - theta * dtype(decay) * eta
             theta = theta + change
         positions.append(theta)
     return np.stack(positions)

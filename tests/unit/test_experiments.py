@@ -38,11 +38,18 @@ OPTIMIZERS = {
     "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9),
     "nesterov": lambda: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
     "adam": lambda: keras.optimizers.Adam(0.05),
+    "adagrad": lambda: keras.optimizers.Adagrad(0.05),
+    "rmsprop": lambda: keras.optimizers.RMSprop(0.05),
+    "adamw": lambda: keras.optimizers.AdamW(0.05),
+    "adamax": lambda: keras.optimizers.Adamax(0.05),
+    "nadam": lambda: keras.optimizers.Nadam(0.05),
 }
+DIVIDES_BY_SMALL_NUMBERS = ("adam", "rmsprop", "adamw", "adamax", "nadam")
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize(
+    ("optimizer", "jit_compile"), [*((name, False) for name in OPTIMIZERS), ("momentum", True), ("nadam", True)]
+)
 def test_same_weights_as_fit_on_the_same_batches(task, optimizer, jit_compile):
     run = Trainer(build, optimizer, jit_compile=jit_compile).run(task, 3, 0.05, epochs=1, batch_size=64)
     model = build(3)
@@ -53,10 +60,12 @@ def test_same_weights_as_fit_on_the_same_batches(task, optimizer, jit_compile):
     keras_weights = [*model.trainable_variables, *model.non_trainable_variables]
     for ours, theirs in zip(run.weights, keras_weights, strict=True):
         # The rows come in another order, so sums differ in the last bits; Adam divides by small ones.
-        np.testing.assert_allclose(ours, np.asarray(theirs), atol=2e-4 if optimizer == "adam" else 2e-6)
+        np.testing.assert_allclose(
+            ours, np.asarray(theirs), atol=2e-4 if optimizer in DIVIDES_BY_SMALL_NUMBERS else 2e-6
+        )
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "adamw", "nadam"])
 def test_a_run_of_several_steps_follows_train_on_batch(task, optimizer):
     run = Trainer(build, optimizer).run(task, 1, 0.01, epochs=2, batch_size=16)
     rng = np.random.default_rng([1, 1])

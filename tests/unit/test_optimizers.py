@@ -1,6 +1,8 @@
 """The optimizers against paper and pencil, against Keras' own, and against everything Keras may ask of an optimizer."""
 
+import inspect
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -11,7 +13,19 @@ import pytest
 import tensorflow as tf
 
 from handson11 import _keras, optimizers
-from handson11.optimizers import SGD, Adam, Momentum, Nesterov, Optimizer, trajectory
+from handson11.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+    trajectory,
+)
 
 STEPS, WEIGHTS = 200, 500
 
@@ -67,6 +81,33 @@ def positions(optimizer, gradients, start=0.0):
         # Keras' ε: √(1/4) / (1/2) · 1.5 / (1.5 + 1); the paper's would give 3 / (3 + 1)
         (Adam(1.0, 1 / 2, 3 / 4, epsilon=1.0), [3.0], [0, -0.6]),
         (Accumulating(0.5), [np.sqrt(3.75)], [0, -0.5 * np.sqrt(3.75) / 2]),
+        (Adagrad(1.0, 7.0, 0.0), [3.0, 3.0], [0, -3 / 4, -3 / 4 - 3 / 5]),  # s = 7 + 9 = 16, 25
+        (Adagrad(1.0, 0.0, epsilon=16.0), [3.0], [0, -3 / 5]),  # ε inside the root
+        (
+            RMSprop(1.0, 3 / 4, epsilon=0.0),
+            [2.0, 0.0, 4.0],
+            [0, -2, -2, -2 - 4 / np.sqrt(73 / 16)],
+        ),  # s = 1, 3/4, 73/16
+        (RMSprop(1.0, 3 / 4, epsilon=8.0), [2.0], [0, -2 / 3]),  # ε inside the root
+        (RMSprop(1.0, 3 / 4, momentum=1 / 2, epsilon=0.0), [2.0, 0.0], [0, -2, -3]),  # m = 2, 1
+        # average 1/2: variance 1 - 1/4
+        (RMSprop(1.0, 3 / 4, epsilon=0.0, centered=True), [2.0], [0, -2 / np.sqrt(3 / 4)]),
+        (RMSprop(1.0, 3 / 4, 1 / 2, 0.0, True), [2.0, 0.0], [0, -2 / np.sqrt(3 / 4), -3 / np.sqrt(3 / 4)]),
+        (
+            AdamW(1.0, 1 / 2, 1 / 2, 3 / 4, epsilon=0.0),
+            [3.0, 0.0],
+            [0, -1, -1 / 2 - np.sqrt(7 / 27)],
+        ),  # half of -1 decays
+        (SGD(1.0, weight_decay=0.25), [-4.0, 0.0], [0, 4, 3]),
+        # m = 3/2, 3/4 over 1/2, 3/4; u = 3, 9/4
+        (Adamax(1.0, 1 / 2, 3 / 4, epsilon=0.0), [3.0, 0.0], [0, -1, -1 - 4 / 9]),
+        (Adamax(1.0, 1 / 2, 3 / 4, epsilon=3.0), [3.0], [0, -1 / 2]),
+        # μ₁ = β₁ (1 - 0.48), μ₂ = β₁ (1 - 0.4608); m = 3/2, ŝ = 9
+        (
+            Nadam(1.0, 1 / 2, 3 / 4, epsilon=0.0),
+            [3.0],
+            [0, -(0.2696 * 1.5 / (1 - 0.26 * 0.2696) + 0.74 * 3 / (1 - 0.26)) / 3],
+        ),
     ],
 )
 def test_first_steps_by_hand(optimizer, gradients, expected):
@@ -99,6 +140,44 @@ def test_first_adam_step_is_the_sign_of_the_gradient():
     )
     exact = trajectory(Adam(0.25, epsilon=1e-30), lambda theta: g, np.zeros(5), 1)[1]
     np.testing.assert_allclose(exact, -0.25 * np.sign(g), rtol=1e-12)
+
+
+def test_adagrads_rate_falls_as_one_over_the_root_of_t():
+    """With |g| = c and s from 0, step t has the length η / √t, whatever c is."""
+    for c in (1e-3, 1.0, 1e3):
+        steps = -np.diff(positions(Adagrad(0.5, 0.0, 0.0), [c] * 100))
+        np.testing.assert_allclose(steps, 0.5 / np.sqrt(np.arange(1, 101)), rtol=1e-9)
+
+
+def test_rmsprops_steps_tend_to_the_rate():
+    """With |g| = c the average is c² (1 - ρᵗ)."""
+    steps = -np.diff(positions(RMSprop(0.5, 0.9, epsilon=0.0), [7.0] * 200))
+    np.testing.assert_allclose(steps, 0.5 / np.sqrt(1 - 0.9 ** np.arange(1, 201)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("make", [Adam, AdamW, Adamax, Nadam])
+def test_the_scale_of_the_gradients_does_not_matter(make):
+    """Without ε and decay a thousandfold gradient gives the same path."""
+    plain = {"weight_decay": 0.0} if make is AdamW else {}
+    g = np.random.default_rng(5).normal(size=100)
+    paths = [positions(make(0.25, epsilon=1e-30, **plain), scale * g) for scale in (1.0, 1000.0)]
+    np.testing.assert_allclose(paths[0], paths[1], rtol=1e-9, atol=1e-12)
+
+
+def test_penalty_and_decay_agree_for_plain_descent_and_differ_for_adam():
+    """The penalty λ'/2 θ² adds λ'θ to the gradient. For plain descent that is decay with λ = λ', for Adam it is not."""
+
+    def slope(theta):
+        return np.array([10.0, 0.1]) * (theta - 1)
+
+    def penalized(theta):
+        return slope(theta) + 0.5 * theta
+
+    start = [3.0, 3.0]
+    for make, same in ((SGD, True), (Adam, False)):
+        penalty = trajectory(make(0.0625), penalized, start, 50)
+        decay = trajectory(make(0.0625, weight_decay=0.5), slope, start, 50)
+        assert np.allclose(penalty, decay, rtol=0, atol=1e-12) is same
 
 
 def test_the_two_forms_of_epsilon():
@@ -136,11 +215,30 @@ PAIRS = {
     "adam": (lambda: Adam(1e-3), lambda: keras.optimizers.Adam(1e-3)),
     "adam, other numbers": (lambda: Adam(2e-3, 0.8, 0.9, 1e-4), lambda: keras.optimizers.Adam(2e-3, 0.8, 0.9, 1e-4)),
     "amsgrad": (lambda: Adam(1e-3, amsgrad=True), lambda: keras.optimizers.Adam(1e-3, amsgrad=True)),
+    "adagrad": (lambda: Adagrad(1e-2), lambda: keras.optimizers.Adagrad(1e-2)),
+    "adagrad from 0": (lambda: Adagrad(1e-2, 0.0, 1e-4), lambda: keras.optimizers.Adagrad(1e-2, 0.0, 1e-4)),
+    "rmsprop": (lambda: RMSprop(1e-3), lambda: keras.optimizers.RMSprop(1e-3)),
+    "rmsprop, all of it": (
+        lambda: RMSprop(1e-3, 0.8, 0.5, 1e-4, True),
+        lambda: keras.optimizers.RMSprop(1e-3, 0.8, 0.5, 1e-4, True),
+    ),
+    "adamw": (lambda: AdamW(1e-3, 0.1), lambda: keras.optimizers.AdamW(1e-3, 0.1)),
+    "adamax": (lambda: Adamax(1e-3), lambda: keras.optimizers.Adamax(1e-3)),
+    "adamax, other numbers": (
+        lambda: Adamax(2e-3, 0.8, 0.9, 1e-4),
+        lambda: keras.optimizers.Adamax(2e-3, 0.8, 0.9, 1e-4),
+    ),
+    "nadam": (lambda: Nadam(1e-3), lambda: keras.optimizers.Nadam(1e-3)),
+    "nadam, other numbers": (lambda: Nadam(2e-3, 0.8, 0.9, 1e-4), lambda: keras.optimizers.Nadam(2e-3, 0.8, 0.9, 1e-4)),
     "schedule": (
         lambda: Adam(keras.optimizers.schedules.CosineDecay(1e-3, 100, 0.1)),
         lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, 100, 0.1)),
     ),
 }
+
+
+# Keras keeps a slot that it does not use, one number for all weights, or all slots of one kind together.
+OTHER_VARIABLES = ("amsgrad", "nadam", "nadam, other numbers", "rmsprop, all of it")
 
 
 @pytest.fixture(scope="module")
@@ -212,13 +310,13 @@ def test_agrees_with_keras(pair, mode, stream, keras_positions):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("pair", [name for name in PAIRS if name != "adamw"])  # the decay is not part of the step
 def test_step_agrees_inside_one_compiled_loop(pair, jit_compile, stream, keras_positions):
     theta = run_while_loop(PAIRS[pair][0](), stream, jit_compile)
     np.testing.assert_allclose(theta, keras_positions[pair][-1], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("pair", [name for name in PAIRS if name != "amsgrad"])
+@pytest.mark.parametrize("pair", [name for name in PAIRS if name not in OTHER_VARIABLES])
 def test_variables_are_those_of_keras_in_the_same_order(pair):
     weights = [
         keras.Variable(np.ones(shape, "float32"), name=name) for shape, name in (((2, 3), "kernel"), (3, "bias"))
@@ -279,6 +377,7 @@ FEATURES = [
     {"learning_rate": keras.optimizers.schedules.ExponentialDecay(0.02, 4, 0.5)},
     {"learning_rate": lambda: 0.02},
 ]
+ALL_AT_ONCE = {"gradient_accumulation_steps": 2, "weight_decay": 0.1, "clipnorm": 0.5, "use_ema": True}
 
 
 @pytest.mark.parametrize(
@@ -286,6 +385,8 @@ FEATURES = [
     [
         *(("Adam", arguments) for arguments in FEATURES),
         ("SGD", {"momentum": 0.9}),
+        *((name, {}) for name in ("Adagrad", "RMSprop", "AdamW", "Adamax", "Nadam")),
+        *((name, ALL_AT_ONCE) for name in ("Adagrad", "RMSprop", "AdamW", "Adamax", "Nadam")),
         (
             "SGD",
             {"momentum": 0.9, "nesterov": True, "gradient_accumulation_steps": 2, "weight_decay": 0.1, "clipnorm": 1.0},
@@ -407,6 +508,11 @@ OPTIMIZERS = [
     lambda: Nesterov(keras.optimizers.schedules.CosineDecay(0.05, 30), 0.8),
     lambda: Adam(0.02),
     lambda: Adam(0.02, amsgrad=True, clipnorm=0.5, use_ema=True, gradient_accumulation_steps=3),
+    lambda: Adagrad(0.1, 0.5),
+    lambda: RMSprop(0.01, 0.8, 0.5, centered=True),
+    lambda: AdamW(0.02, 0.1, use_ema=True, ema_overwrite_frequency=3),
+    lambda: Adamax(0.02),
+    lambda: Nadam(0.02, clipnorm=0.5),
     lambda: AccumulatingFaster(0.02, power=0.25, factor=3.0),
 ]
 
@@ -450,9 +556,13 @@ def test_config_round_trip(make):
         assert (config["power"], config["factor"]) == (0.25, 3.0)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(SGD, keras.optimizers.SGD), (Adam, keras.optimizers.Adam)])
-def test_defaults_and_config_are_those_of_keras(ours, theirs):
+@pytest.mark.parametrize("ours", [SGD, Adagrad, RMSprop, Adam, AdamW, Adamax, Nadam])
+def test_defaults_and_config_are_those_of_keras(ours):
+    theirs = getattr(keras.optimizers, ours.__name__)
     assert {**ours().get_config(), "name": ""} == {**theirs().get_config(), "name": ""}
+    parameters = [list(inspect.signature(cls.__init__).parameters) for cls in (ours, theirs)]
+    own = [name for name in parameters[0] if name != "kwargs"]
+    assert own == parameters[1][: len(own)]  # positional arguments mean the same
 
 
 def test_names_are_counted_by_keras():
@@ -497,6 +607,36 @@ def test_first_slots():
         assert [np.max(np.abs(s)) for s in Adam(amsgrad=True).initial_slots(w)] == [0, 0, 0]
 
 
+def test_scalar_slots_are_one_number_for_each_weight():
+    optimizer, weights = Nadam(), [keras.Variable(np.ones((2, 3))), keras.Variable(np.ones(4))]
+    optimizer.build(weights)
+    assert [tuple(slot.shape) for slots in optimizer.slot_variables for slot in slots] == [
+        *((2, 3), (2, 3), ()),
+        *((4,), (4,), ()),
+    ]
+    assert [float(slots[2]) for slots in optimizer.slot_variables] == [1.0, 1.0]
+    assert [np.shape(slot) for slot in optimizer.initial_slots(np.ones((2, 3)))] == [(2, 3), (2, 3), ()]
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Adagrad(initial_accumulator_value=-1), "`initial_accumulator_value` must be a finite number >= 0"),
+        (lambda: Adagrad(epsilon=-1), "`epsilon` must be"),
+        (lambda: RMSprop(rho=1.0), "`rho` must be in [0, 1). Received: rho=1.0"),
+        (lambda: RMSprop(momentum=1.5), "`momentum` must be in [0, 1]"),
+        (lambda: RMSprop(centered=1), "`centered` must be True or False"),
+        (lambda: AdamW(weight_decay=None), "`weight_decay` must be a finite number >= 0. Received: weight_decay=None"),
+        (lambda: AdamW(beta_1=1), "`beta_1` must be in [0, 1)"),
+        (lambda: Adamax(beta_2=-0.1), "`beta_2` must be in [0, 1)"),
+        (lambda: Nadam(epsilon=float("nan")), "`epsilon` must be"),
+    ],
+)
+def test_every_number_is_checked(make, text):
+    with pytest.raises((ValueError, TypeError), match=re.escape(text)):
+        make()
+
+
 def test_a_rule_without_step_says_so():
     with pytest.raises(NotImplementedError, match="Optimizer has no rule yet: write its method `step`"):
         trajectory(Optimizer(0.1), lambda theta: theta, [1.0], 1)
@@ -534,10 +674,10 @@ def test_trajectory_reads_the_rate_as_keras_does():
     assert positions(optimizer, [1.0])[1] == -0.3
 
 
-def test_trajectory_runs_the_bare_rule_and_starts_anew():
+def test_trajectory_runs_the_rule_with_its_decay_and_starts_anew():
     optimizer = Momentum(0.5, weight_decay=0.5, clipvalue=0.1, use_ema=True, gradient_accumulation_steps=2)
     for _ in range(2):
-        assert positions(optimizer, [4.0, 0.0]).tolist() == [0, -2, -3.8]
+        assert positions(optimizer, [4.0, 0.0]).tolist() == pytest.approx([0, -2, -2 + 0.5 - 1.8])  # a quarter decays
     assert int(optimizer.iterations) == 0
 
 
