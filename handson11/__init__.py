@@ -16,11 +16,14 @@ _MODULES = (
     "diagnostics",
     "experiments",
     "initializers",
+    "interactive",
     "layers",
     "models",
     "normalization",
     "optimizers",
     "plots",
+    "schedules",
+    "surfaces",
 )
 
 __all__ = [*_MODULES, "__version__"]

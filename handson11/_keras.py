@@ -52,3 +52,9 @@ def learning_rates(optimizer, steps):
     else:
         values = [rate() for _ in range(steps)] if callable(rate) else [np.asarray(rate)] * steps
     return [np.asarray(value)[()] for value in values]
+
+
+def schedule_of(optimizer):
+    """Return the schedule that an optimizer follows, or None if its rate is a number or a function."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
