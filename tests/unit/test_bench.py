@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from handson11.experiments.training import load_data
@@ -64,7 +65,7 @@ def test_page_shows_every_row_and_counts_verdicts(bench):
         return bench.Case(group, name, "forward, XLA", None, None, None), bench.Timing(ratio, (0.9, 1.0, 1.1), 1234.4)
 
     rows = [row("One", "a", (1.2, 1.3, 1.4)), row("Two", "b", (0.9, 1.0, 1.1)), row("One", "c", (0.5, 0.6, 0.7))]
-    page = bench.page_of(rows, "| small net | 1.00 |", "| Processor | abacus |")
+    page = bench.page_of(rows, "| as it is | 2.00 |", "| small net | 1.00 |", "| Processor | abacus |")
     assert "of 3 comparisons: faster: 1, the same: 1, slower: 1" in page
     assert "Slower in this run: a (forward, XLA)." in page
     assert "| a | forward, XLA | 1.30 (1.20 to 1.40) | 1.00 (0.90 to 1.10) | 1,234 | slower |" in page
@@ -74,7 +75,6 @@ def test_page_shows_every_row_and_counts_verdicts(bench):
 
 
 def test_cases_compare_the_same_function(bench):
-    import numpy as np
     import tensorflow as tf
 
     x = tf.constant(np.linspace(-2, 2, 12, dtype="float32").reshape(4, 3))
@@ -87,12 +87,41 @@ def test_cases_compare_the_same_function(bench):
 
 
 def test_clipping_cases_compare_the_same_function(bench):
-    import numpy as np
     import tensorflow as tf
 
     for case in bench.clipping_cases([tf.constant([3.0, 4.0]), tf.constant([[12.0]])]):
         for ours, theirs in zip(case.ours(), case.theirs(), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_a_training_step_trains_and_is_the_same_with_both_libraries(bench):
+    import keras
+    import tensorflow as tf
+
+    from handson11 import optimizers
+
+    rng = np.random.default_rng(0)
+    batch = tf.constant(rng.normal(size=(32, 784)).astype("float32")), tf.constant(rng.integers(0, 10, 32), tf.int32)
+    losses = []
+    for module in (optimizers, keras.optimizers):
+        keras.utils.set_random_seed(0)
+        step = bench.training_step(module.Nadam(0.001), (16,), batch, xla=False)
+        losses.append([float(step()) for _ in range(30)])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    assert losses[0][-1] < 0.5 * losses[0][0]
+
+
+def test_gains_of_fit_are_against_plain_keras(bench):
+    times = {
+        ("as it is", "handson11"): 2.5,
+        ("as it is", "keras"): 2.0,
+        ("both", "handson11"): 0.4,
+        ("both", "keras"): 0.5,
+    }
+    assert bench.fit_table(times).splitlines() == [
+        "| as it is | 2.00 | 2.50 | 1.0 × | 0.8 × |",
+        "| both | 0.50 | 0.40 | 4.0 × | 5.0 × |",
+    ]
 
 
 def test_the_gain_of_the_engine_is_counted_with_and_without_compiling(bench):
