@@ -187,7 +187,8 @@ class Optimizer(OptimizerHooks):
         for cls in own_classes:
             for name, parameter in inspect.signature(cls.__init__).parameters.items():
                 if name not in ("self", *config) and parameter.kind is not parameter.VAR_KEYWORD:
-                    config[name] = getattr(self, name)
+                    value = getattr(self, name)
+                    config[name] = getattr(value, "replaced", value)  # a number that a callback varies
         return config
 
 

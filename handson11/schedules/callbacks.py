@@ -1,11 +1,13 @@
 """Callbacks that change the rate during ``fit``: after a stall, in one cycle, or not at all (they only check)."""
 
+import warnings
+
 import keras
 import numpy as np
 
 from handson11._check import require, require_choice, require_number
 from handson11._keras import schedule_of
-from handson11.schedules.rules import OneCycle, check_schedule, one_cycle_momentum
+from handson11.schedules.rules import OneCycle, ScheduleWarning, check_schedule, one_cycle_momentum
 
 
 class PerformanceScheduling(keras.callbacks.Callback):
@@ -37,8 +39,12 @@ class PerformanceScheduling(keras.callbacks.Callback):
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of its range; in ``fit``, if the measurement is not in the logs or the optimizer's rate is
-        a schedule.
+        If an argument is out of its range; in ``fit``, if the optimizer's rate is a schedule.
+
+    Warns
+    -----
+    ScheduleWarning
+        After an epoch without the measurement, such as ``val_loss`` without validation data: the rate stays.
 
     Notes
     -----
@@ -88,10 +94,12 @@ class PerformanceScheduling(keras.callbacks.Callback):
         self._start()
 
     def on_epoch_end(self, epoch, logs=None):
-        known = sorted(logs or {})
-        require(self.monitor in known, "monitor", f"be a measurement of this run, one of {known}", self.monitor)
         rate = float(self.model.optimizer.learning_rate)
         self.rates.append(rate)
+        if self.monitor not in (logs or {}):
+            text = f"`{self.monitor}` is not among the measurements of epoch {epoch + 1}: {sorted(logs or {})}"
+            warnings.warn(f"PerformanceScheduling: {text}", ScheduleWarning, stacklevel=2)
+            return
         following = self.next_rate(float(logs[self.monitor]), rate)
         if following != rate:
             self.model.optimizer.learning_rate = following
@@ -172,11 +180,13 @@ class OneCycleScheduler(keras.callbacks.Callback):
         self.rates, self.momenta, self._step = [], [], 0
         if self._momentum:
             own = getattr(optimizer, "momentum", None)
+            own = getattr(own, "replaced", own)  # what an interrupted run has left there
             rule = "be a number above 0, so that there is one to cycle (or turn the cycle off with max_momentum=None)"
             require(isinstance(own, float | int) and own > 0, "momentum", rule, own)
-            self._own_momentum = own
             optimizer.build(self.model.trainable_variables)
-            optimizer.momentum = self._variable = _Coefficient(own, trainable=False, name="momentum")
+            self._variable = _Coefficient(own, trainable=False, name="momentum")
+            self._variable.replaced = own
+            vars(optimizer)["momentum"] = self._variable  # not by assignment: Keras would save it with the slots
             self.model.make_train_function(force=True)
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -193,7 +203,7 @@ class OneCycleScheduler(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self._momentum:
-            self.model.optimizer.momentum = self._own_momentum
+            vars(self.model.optimizer)["momentum"] = self._variable.replaced
             self.model.make_train_function(force=True)
 
 

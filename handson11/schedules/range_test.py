@@ -119,8 +119,8 @@ class LearningRateFinder:
         finally:
             model.compiled = True
         copy.set_weights(model.get_weights())
-        config = model.optimizer.get_config()
-        optimizer = type(model.optimizer).from_config({**config, "learning_rate": self.min_rate})
+        own = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # mixed precision wraps it
+        optimizer = type(own).from_config({**own.get_config(), "learning_rate": self.min_rate})
         copy.compile(optimizer=optimizer, loss=model.loss)
         rates = np.geomspace(self.min_rate, self.max_rate, int(self.steps))
         batches = _batches(n, self.batch_size, np.random.default_rng(self.seed))
