@@ -100,6 +100,7 @@ def test_the_figure_takes_the_place_of_the_picture(opened):
     assert not tab.locator("#fig-clip-arrows img").is_visible()
     assert tab.locator("#fig-clip-arrows figcaption").is_visible()
     assert tab.locator(f"a {WIDGET}").count() == 0
+    assert tab.locator(".cell", has=tab.locator("div[data-h11]")).bounding_box() is None  # no empty stripe
     cells = tab.locator(f"{WIDGET} tbody tr").nth(1).locator("th, td").all_inner_texts()
     turned = angle_between(np.array([0.9, 100.0, 3.0]), np.array([0.9, 1.0, 1.0]))
     assert cells == ["by value", "0.90", "1.00", "1.00", f"{turned:.1f}°"]
