@@ -4,14 +4,26 @@ from handson11.claims import (
     activation_functions,
     activation_networks,
     activations,
+    adam,
+    adaptive,
     batch_normalization,
     gradient_clipping,
     initialization,
+    levers,
+    momentum,
+    race,
+    schedules,
     unstable_gradients,
 )
 from handson11.claims.studies import STUDIES, Study, conclude, judge_claim, study, write_entry
 
 __all__ = [
+    "schedules",
+    "race",
+    "momentum",
+    "levers",
+    "adaptive",
+    "adam",
     "STUDIES",
     "Study",
     "activation_functions",

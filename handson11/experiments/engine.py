@@ -278,8 +278,9 @@ class Trainer:
             The data.
         seed : int
             Seed of the start weights (through ``build``) and of the order of batches.
-        learning_rate : float or array of shape (steps,)
-            One rate, or one per step: ``steps = epochs * (n // batch_size)``.
+        learning_rate : float, array of shape (steps,), or function
+            One rate, or one per step: ``steps = epochs * (n // batch_size)``. A function takes the list of the
+            validation losses after the epochs so far, empty at first, and returns the rate of the next epoch.
         epochs : int, default 10
             Passes over the training rows; a last incomplete batch of an epoch is left out.
         batch_size : int, default 128
@@ -309,7 +310,8 @@ class Trainer:
         if seconds is not None:
             require_number("seconds", seconds, "be above 0", low=0, open_low=True)
         per_epoch = n // batch_size
-        rates = _rates_of_steps(learning_rate, epochs * per_epoch)
+        rates = _rates_of_steps(learning_rate([]) if callable(learning_rate) else learning_rate, epochs * per_epoch)
+        first_rate = float(rates[0])
         rng = np.random.default_rng([seed, 1])
         orders = [rng.permutation(n)[: per_epoch * batch_size] for _ in range(epochs)]
         batches = np.concatenate(orders).reshape(-1, batch_size).astype("int32")
@@ -324,17 +326,20 @@ class Trainer:
             part = [tf.constant(batches[first:last]), tf.constant(rates[first:last])]
             return self._compiled(weights, slots, state, tf.constant(first), *data, *part)
 
-        if seconds is None and after_epoch is None:
+        if seconds is None and after_epoch is None and not callable(learning_rate):
             weights, _, state, losses, measured = steps(0, len(batches), weights, slots, state)
             losses = losses.numpy()
         else:
             if seconds is not None:
                 steps(0, per_epoch, weights, slots, state)  # compiles
-            begin, parts = time.perf_counter(), []
+            begin, parts, validation_losses = time.perf_counter(), [], []
             for epoch in range(epochs):
                 first = epoch * per_epoch
+                if callable(learning_rate):
+                    rates = _rates_of_steps(learning_rate(validation_losses), epochs * per_epoch)
                 weights, slots, state, losses, measured = steps(first, first + per_epoch, weights, slots, state)
                 parts.append(losses.numpy())
+                validation_losses.append(float(measured[1]))
                 if after_epoch is not None:
                     after_epoch(epoch, _arrays(weights, state))
                 if seconds is not None and time.perf_counter() - begin > seconds:
@@ -343,7 +348,7 @@ class Trainer:
         finite = np.all(np.isfinite(losses)) and all(np.all(np.isfinite(w)) for w in weights)
         measured = [float(value) if finite else float("nan") for value in measured]
         epoch_losses = losses.reshape(-1, per_epoch).mean(axis=1)
-        return Run(losses, epoch_losses, *measured, not finite, _arrays(weights, state), float(rates[0]), seed)
+        return Run(losses, epoch_losses, *measured, not finite, _arrays(weights, state), first_rate, seed)
 
     def _tensors(self, task):
         """Return the six parts of ``task`` as tensors; the last task's are kept."""

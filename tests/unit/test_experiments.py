@@ -131,6 +131,22 @@ def test_epoch_by_epoch_is_the_same_run(task):
     assert not np.array_equal(seen[0][1], seen[1][1])
 
 
+def test_a_function_chooses_the_rate_of_each_epoch(task):
+    told = []
+
+    def halve(validation_losses):
+        told.append(list(validation_losses))
+        return 0.1 * 0.5 ** len(validation_losses)
+
+    chosen = Trainer(build, "sgd").run(task, 2, halve, epochs=3, batch_size=16)
+    per_epoch = len(chosen.losses) // 3
+    listed = Trainer(build, "sgd").run(task, 2, np.repeat([0.1, 0.05, 0.025], per_epoch), epochs=3, batch_size=16)
+    np.testing.assert_allclose(chosen.losses, listed.losses, rtol=1e-5)
+    assert len(told[-1]) == 2 and chosen.learning_rate == pytest.approx(0.1)
+    first = Trainer(build, "sgd").run(task, 2, 0.1, epochs=1, batch_size=16)
+    assert told[-1][0] == pytest.approx(first.validation_loss, rel=1e-5)
+
+
 def test_a_budget_in_seconds_ends_after_the_epoch_in_which_it_is_spent(task):
     trainer = Trainer(build, "sgd")
     assert len(trainer.run(task, 0, 0.01, epochs=50, batch_size=16, seconds=1e-6).epoch_losses) == 1

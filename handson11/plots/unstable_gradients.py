@@ -1,196 +1,24 @@
-"""Every figure of the book: functions that take arrays and records and return Axes.
-
-Matplotlib is imported here and nowhere else in the package. One style, and one colour, line style and marker per
-**role** (a method keeps its look through the whole book), chosen to survive colour-blindness and greyscale.
-"""
-
-import io
-from importlib.resources import as_file, files
+"""The figures of section 11.1."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
-from cycler import cycler
 
-PALETTE = {
-    "ink": "#222832",
-    "blue": "#215ADD",
-    "teal": "#009EB8",
-    "green": "#218059",
-    "orange": "#DE4D11",
-    "maroon": "#8C2622",
-    "purple": "#6B186F",
-}
-"""Seven colours with at least 3:1 contrast on white, kept apart under protanopia, deuteranopia and tritanopia."""
-
-GOOD_REGION, BAD_REGION, CONTOUR_LINE = "#E6F2EC", "#FBE9E1", "#9AA5B4"
-
-
-def _look(color, linestyle="-", marker=None):
-    return {"color": PALETTE[color], "linestyle": linestyle, "marker": marker}
-
-
-_LONG_DASH, _SHORT_DASH, _DASH_DOT, _DOTTED = (0, (7, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (1, 1.4))
-
-ROLE = {
-    # initializers
-    "zeros": _look("ink", _DOTTED, "o"),
-    "glorot": _look("blue", "-", "^"),
-    "lecun": _look("teal", _LONG_DASH, "v"),
-    "he": _look("green", _SHORT_DASH, "s"),
-    "normal_0.01": _look("orange", _DASH_DOT, "P"),
-    "normal_1": _look("maroon", _DOTTED, "D"),
-    "custom_scale": _look("purple", "-", "X"),
-    "fan_out": _look("orange", _DASH_DOT, "P"),
-    "custom_scale_centred": _look("purple", _SHORT_DASH, "o"),
-    # activations
-    "identity": _look("ink"),
-    "gelu": _look("ink", _SHORT_DASH, "X"),
-    "silu": _look("ink", _DASH_DOT, "<"),
-    "mish": _look("ink", _DOTTED, ">"),
-    "relu": _look("blue", "-", "^"),
-    "leaky_relu": _look("teal", _LONG_DASH, "v"),
-    "prelu": _look("teal", _DASH_DOT, "<"),
-    "rrelu": _look("teal", _DOTTED, ">"),
-    "elu": _look("green", _SHORT_DASH, "s"),
-    "tanh": _look("orange", _DASH_DOT, "P"),
-    "sigmoid": _look("maroon", _DOTTED, "D"),
-    "selu": _look("purple", "-", "o"),
-    # elsewhere
-    "theory": {**_look("ink", _SHORT_DASH), "linewidth": 1.1},
-    "reference": {**_look("ink", _SHORT_DASH), "linewidth": 1.1},
-    "training": _look("blue", "-", "o"),
-    "validation": _look("orange", _SHORT_DASH, "P"),
-    "batch_norm": _look("green", "-", "s"),
-    "no_remedy": _look("maroon", _DOTTED, "D"),
-    "momentum_0.9": _look("blue", "-", "^"),
-    "momentum_0.99": _look("green", _SHORT_DASH, "s"),
-    "momentum_0.999": _look("orange", _DASH_DOT, "P"),
-    "clip_value": _look("orange", _DASH_DOT, "P"),
-    "clip_norm": _look("blue", "-", "^"),
-    "clip_global_norm": _look("teal", _LONG_DASH, "v"),
-}
-"""How each method looks in every figure: keyword arguments for ``Axes.plot``."""
-
-
-def use_style():
-    """Load the book's matplotlib style and, inside a notebook, its small sharp PNG format.
-
-    Figures are drawn at 200 dpi, reduced to 128 colours and shown at half size: sharp on every screen, 30–60 kB
-    each. Outside a notebook only the style is set.
-
-    Examples
-    --------
-    >>> use_style()
-    >>> [float(side) for side in mpl.rcParams["figure.figsize"]]
-    [7.2, 3.4]
-    """
-    with as_file(files("handson11") / "handson11.mplstyle") as path:
-        plt.style.use(path)
-    colours = [colour for name, colour in PALETTE.items() if name != "ink"]
-    styles = ["-", _LONG_DASH, _SHORT_DASH, _DASH_DOT, _DOTTED, (0, (5, 1, 1, 1, 1, 1))]
-    mpl.rcParams["axes.prop_cycle"] = cycler(color=colours) + cycler(linestyle=styles)
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return
-    shell = get_ipython()
-    if shell is not None and hasattr(shell, "kernel"):
-        shell.run_line_magic("matplotlib", "inline")
-        formatter = shell.display_formatter.formatters["image/png"]
-        formatter.for_type(mpl.figure.Figure, _notebook_png)
-
-
-def _notebook_png(figure):
-    """Return (PNG bytes, size) of ``figure``: twice the shown resolution, 128 colours."""
-    from PIL import Image
-
-    raw = io.BytesIO()
-    figure.savefig(raw, format="png", metadata={"Software": None})
-    picture = Image.open(raw).convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    small = io.BytesIO()
-    picture.save(small, format="png", optimize=True)
-    return small.getvalue(), {"width": picture.width // 2, "height": picture.height // 2}
-
-
-def panels(rows=1, columns=1, size=None, **kwargs):
-    """Return (figure, axes) in one of the book's three sizes: wide 7.2 × 3.4, grid 7.2 × 5.6, small 5.4 × 3.4 inches.
-
-    Examples
-    --------
-    >>> figure, axes = panels(1, 2, sharey=True)
-    >>> axes.shape, [float(side) for side in figure.get_size_inches()]
-    ((2,), [7.2, 3.4])
-    >>> plt.close("all")
-    """
-    if size is None:
-        size = (7.2, 5.6) if rows > 1 else (7.2, 3.4)
-    return plt.subplots(rows, columns, figsize=size, **kwargs)
-
-
-def label_line(axes, x, y, text, role=None, **kwargs):
-    """Write ``text`` beside the point (x, y) in the colour of ``role``, bold: a direct label instead of a legend.
-
-    Examples
-    --------
-    >>> _, axes = panels()
-    >>> label_line(axes, 1.0, 0.5, "ReLU", "relu").get_text()
-    'ReLU'
-    >>> plt.close("all")
-    """
-    style = {"color": ROLE[role]["color"] if role else PALETTE["ink"], "fontweight": "bold", "fontsize": 9}
-    style |= {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-    return axes.annotate(text, (x, y), **{**style, **kwargs})
-
-
-def lines(axes, x, curves, label=True):
-    """Draw one line per role: ``curves`` maps a role to y values, or to an array (seeds, x) drawn as median and range.
-
-    Parameters
-    ----------
-    axes : matplotlib Axes
-    x : array of shape (n,)
-    curves : dict of role → array of shape (n,) or (seeds, n)
-    label : bool, default True
-        Whether the lines enter the legend under the role's name.
-
-    Returns
-    -------
-    matplotlib Axes
-        The same axes.
-
-    Examples
-    --------
-    >>> _, axes = panels()
-    >>> len(lines(axes, [1, 2, 3], {"relu": [0.9, 0.5, 0.4], "elu": [[0.8, 0.4, 0.3], [0.7, 0.5, 0.2]]}).lines)
-    2
-    >>> plt.close("all")
-    """
-    for role, values in curves.items():
-        values = np.asarray(values, dtype=float)
-        middle = np.median(values, axis=0) if values.ndim == 2 else values
-        style = {**ROLE[role], "markevery": max(1, len(middle) // 8)}
-        axes.plot(x, middle, label=role.replace("_", " ") if label else None, **style)
-        if values.ndim == 2:
-            axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=ROLE[role]["color"], alpha=0.2, lw=0)
-    return axes
-
-
-def decade_ticks(axis):
-    """Give a log axis plain powers of ten as its only labels.
-
-    Examples
-    --------
-    >>> _, axes = panels()
-    >>> axes.set(xscale="log", xlim=(0.01, 10))
-    [...]
-    >>> [float(tick) for tick in decade_ticks(axes.xaxis).get_ticklocs() if 0.01 <= tick <= 10]
-    [0.01, 0.1, 1.0, 10.0]
-    >>> plt.close("all")
-    """
-    axis.set_major_locator(mpl.ticker.LogLocator(base=10, numticks=9))
-    axis.set_minor_formatter(mpl.ticker.NullFormatter())
-    return axis
+from handson11.plots.style import (
+    BAD_REGION,
+    CONTOUR_LINE,
+    DASH_DOT,
+    DOTTED,
+    GOOD_REGION,
+    LONG_DASH,
+    PALETTE,
+    ROLE,
+    SHORT_DASH,
+    decade_ticks,
+    label_line,
+    lines,
+    look,
+    panels,
+)
 
 
 def saturation_curve(z, value, slope, threshold=5.0):
@@ -213,7 +41,7 @@ def saturation_curve(z, value, slope, threshold=5.0):
     >>> value = 1 / (1 + np.exp(-z))
     >>> saturation_curve(z, value, value * (1 - value)).get_xlabel()
     'weighted sum z'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, axes = panels(size=(5.4, 3.4))
     for low, high in ((z[0], -threshold), (threshold, z[-1])):
@@ -257,7 +85,7 @@ def by_layer(axes, curves, labels, ylabel=None, theory=None, theory_label=None):
     >>> curves, labels = {"glorot": 0.25 ** np.arange(20.0)[::-1]}, {"glorot": ("Glorot", 10, 1.0)}
     >>> by_layer(axes, curves, labels, ylabel="gradient").get_yscale()
     'log'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     n_layers = np.shape(next(iter(curves.values())))[-1]
     layers = np.arange(1, n_layers + 1)
@@ -298,7 +126,7 @@ def activation_histograms(outputs, titles, rows, limits=(0, 1)):
     >>> outputs = [[np.linspace(0, 1, 50)], [np.linspace(0.4, 0.6, 50)]]
     >>> activation_histograms(outputs, ["wide", "narrow"], ["layer 1"]).shape
     (1, 2)
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     figure, axes = panels(len(rows), len(titles), sharex=True, squeeze=False)
     bins = np.linspace(*limits, 41)
@@ -336,7 +164,7 @@ def clipping_arrows(gradient, by_value, by_norm, threshold=1.0):
     >>> gradient = np.array([0.9, 100.0])
     >>> clipping_arrows(gradient, [0.9, 1.0], gradient / np.linalg.norm(gradient)).shape
     (2,)
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     figure, (whole, zoom) = panels(1, 2, width_ratios=[1, 1.6])
     angle = np.linspace(0, 2 * np.pi, 200)
@@ -388,7 +216,7 @@ def cliff(w, b, loss, paths, labels):
     >>> cliff(w, b, w**2 + b[:, None] ** 2, {"no_remedy": path, "clip_norm": path / 2},
     ...       {"no_remedy": "without", "clip_norm": "with"}).shape
     (2,)
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     figure, axes = panels(1, len(paths), sharex=True, sharey=True)
     levels = np.linspace(0, np.sqrt(loss.max()) * 1.001, 14) ** 2
@@ -430,7 +258,7 @@ def norm_per_step(norms, threshold, labels):
     >>> labels = {"no_remedy": ("without", 2, 9.0), "clip_norm": ("with", 3, 1.5)}
     >>> norm_per_step(norms, 1.0, labels).get_xlabel()
     'step'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, axes = panels()
     longest = max(len(values) for values in norms.values())
@@ -474,9 +302,9 @@ def over_epochs(axes, epochs, curves, labels):
     >>> _, axes = panels()
     >>> over_epochs(axes, [1, 2, 3], np.array([[1.0, 0.5, 0.4], [0.1, 0.2, 0.3]]), ["layer 1", "layer 2"]).get_yscale()
     'log'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
-    looks = [("teal", "o", "-"), ("blue", "s", _LONG_DASH), ("purple", "^", _SHORT_DASH), ("ink", "D", _DOTTED)]
+    looks = [("teal", "o", "-"), ("blue", "s", LONG_DASH), ("purple", "^", SHORT_DASH), ("ink", "D", DOTTED)]
     order = np.argsort(curves[:, -1])
     heights = np.log10(curves[order, -1])
     for place in range(1, len(heights)):
@@ -511,7 +339,7 @@ def batch_norm_steps(steps):
     >>> steps = {"input": x, "centred": centred, "normalised": normalised, "scaled and shifted": 2 * normalised + 1}
     >>> batch_norm_steps(steps).shape
     (2, 2)
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, axes = panels(2, 2, sharex=True, sharey=True)
     reach = 1.08 * max(np.max(np.abs(points) / [1, 0.75]) for points in steps.values())
@@ -555,7 +383,7 @@ def preactivation_histograms(values, names, limits=(-5, 5), xlabel="pre-activati
     >>> values = {"no_remedy": {"layer 1": 3 * z}, "batch_norm": {"layer 1": z / 3}}
     >>> preactivation_histograms(values, {"no_remedy": "without", "batch_norm": "with"}).shape
     (1, 2)
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     rows = list(next(iter(values.values())))
     _, axes = panels(len(rows), len(values), sharex=True, sharey=True, squeeze=False)
@@ -593,7 +421,7 @@ def moving_averages(updates, averages, arrivals):
     >>> updates = np.arange(1, 101)
     >>> moving_averages(updates, {"momentum_0.9": 1 - 0.9**updates}, {"momentum_0.9": 29}).get_xscale()
     'log'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, ax = panels(size=(5.4, 3.4))
     ax.axhline(0.95, **ROLE["reference"])
@@ -632,7 +460,7 @@ def batch_deviations(sizes, measured, theory):
     --------
     >>> batch_deviations([2, 8], [[0.5, 0.9], [0.7, 1.0]], [0.56, 0.93]).get_xlabel()
     'batch size'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, ax = panels(size=(5.4, 3.4))
     low, high = np.quantile(measured, [0.05, 0.95], axis=0)
@@ -665,7 +493,7 @@ def fan_connections(fan_in=6, fan_out=3):
     --------
     >>> fan_connections(fan_in=4, fan_out=2).shape
     (2,)
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, axes = panels(1, 2)
     inputs = [(0.0, y) for y in np.linspace(1, 0, fan_in)]
@@ -712,7 +540,7 @@ def gain_curve(gains, sizes, marks):
     >>> gains = np.linspace(0.5, 2.0, 7)
     >>> gain_curve(gains, gains ** np.array([[40.0], [50.0]]), {"one": 1.0}).get_yscale()
     'log'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, ax = panels()
     low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
@@ -758,7 +586,7 @@ def equal_variance_densities(w, densities, labels):
     >>> density = np.exp(-(w**2) / 2) / np.sqrt(2 * np.pi)
     >>> equal_variance_densities(w, {"theory": density}, {"theory": ("normal", 1.2, 0.3)}).get_ylabel()
     'density'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, ax = panels()
     for role, density in densities.items():
@@ -793,7 +621,7 @@ def signal_by_depth(signals, labels, ylabel="standard deviation of the outputs")
     >>> curves, label = {"he": np.ones((2, 10))}, {"he": ("He", 5, 1.2)}
     >>> signal_by_depth({"ReLU": curves, "tanh": curves}, {"ReLU": label, "tanh": label}).shape
     (2,)
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     figure, axes = panels(len(signals), 1, size=(7.2, 5.6), sharex=True, sharey=True)
     for ax, (title, curves) in zip(axes, signals.items(), strict=True):
@@ -827,7 +655,7 @@ def two_way_factors(ratio, forward, backward, labels):
     >>> factors, label = {"glorot": 2 / (1 + ratio)}, {"glorot": ("Glorot", 1.0, 1.2)}
     >>> two_way_factors(ratio, factors, {"glorot": 2 * ratio / (1 + ratio)}, (label, label)).shape
     (2,)
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, axes = panels(1, 2, sharey=True)
     for ax, title, curves, texts in zip(axes, ("Forward", "Backward"), (forward, backward), labels, strict=True):
@@ -865,7 +693,7 @@ def chain_factors(sizes, measured, theory):
     --------
     >>> chain_factors([100, 50, 10], [[0.1, 0.2, 1.0], [0.1, 0.2, 1.0]], [0.1, 0.2, 1.0]).get_yscale()
     'log'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, ax = panels(size=(5.4, 3.4))
     place = np.arange(len(sizes))
@@ -906,7 +734,7 @@ def start_comparison(losses, labels, guessing):
     >>> losses = {"zeros": [[2.3, 2.3]], "he": [[1.0, 0.6]]}
     >>> start_comparison(losses, {"zeros": "zeros", "he": "He"}, guessing=np.log(10)).get_xlabel()
     'epoch'
-    >>> plt.close("all")
+    >>> mpl.pyplot.close("all")
     """
     _, ax = panels()
     epochs = np.arange(1, np.shape(next(iter(losses.values())))[1] + 1)
@@ -948,7 +776,7 @@ def activation_family(z, functions, slopes, roles):
         ax.axhline(0, color=PALETTE["ink"], linewidth=0.6)
         ax.axvline(0, color=PALETTE["ink"], linewidth=0.6)
         ax.plot(z, values, color=color)
-        ax.plot(z, slopes[title], color=color, linestyle=_SHORT_DASH, linewidth=1.3)
+        ax.plot(z, slopes[title], color=color, linestyle=SHORT_DASH, linewidth=1.3)
         ax.set_title(title, color=color)
         ax.set(xlim=(z[0], z[-1]), ylim=(-2.0, 2.6), aspect="equal")
     first = axes.flat[0]
@@ -980,10 +808,10 @@ def kink_at_zero(z, functions, slopes):
     (2,)
     """
     figure, axes = panels(1, 2, sharex=True)
-    looks = [_look("orange", _DASH_DOT), _look("green"), _look("purple", _SHORT_DASH), _look("blue", _DOTTED)]
+    looks = [look("orange", DASH_DOT), look("green"), look("purple", SHORT_DASH), look("blue", DOTTED)]
     for ax, curves, title in zip(axes, (functions, slopes), ("value f(z)", "slope f′(z)"), strict=True):
-        for (label, values), look in zip(curves.items(), looks, strict=False):
-            ax.plot(z, values, label=label, **look)
+        for (label, values), style in zip(curves.items(), looks, strict=False):
+            ax.plot(z, values, label=label, **style)
         ax.axvline(0, color=PALETTE["ink"], linewidth=0.6)
         ax.set_title(title)
         ax.set_xlabel("z")
@@ -1096,202 +924,4 @@ def shares_by_rate(arms, labels, ylabel="share of dead units"):
     axes.set_ylim(low - 0.06 * (high - low), high)
     decade_ticks(axes.xaxis)
     axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-    return axes
-
-
-def seeds_of_arms(groups, roles, labels, xlabel="test accuracy"):
-    """Draw one row per arm: every seed as a point, the median as a bar, one panel per group with its own scale.
-
-    Parameters
-    ----------
-    groups : dict of str → dict of str → array of shape (seeds,)
-        Title of the panel → arm → measurements; at most two panels.
-    roles, labels : dict of str → str
-        Arm → role, and arm → name on the vertical axis.
-    xlabel : str
-        Label of the horizontal axes.
-
-    Returns
-    -------
-    array of matplotlib Axes
-        One per group.
-
-    Examples
-    --------
-    >>> seeds_of_arms({"few": {"a": [0.7, 0.8]}, "many": {"a": [0.9]}}, {"a": "relu"}, {"a": "ReLU"}).shape
-    (2,)
-    """
-    figure, axes = panels(1, len(groups), sharey=True, squeeze=False)
-    for ax, (title, arms) in zip(axes[0], groups.items(), strict=True):
-        for row, (name, values) in enumerate(arms.items()):
-            look = ROLE[roles[name]]
-            ax.plot([np.min(values), np.max(values)], [row, row], color=look["color"], ls="-", linewidth=1.2, alpha=0.6)
-            ax.plot(values, np.full(len(values), row), ls="none", marker=look["marker"], color=look["color"], alpha=0.6)
-            ax.plot([np.median(values)] * 2, [row - 0.32, row + 0.32], color=look["color"], ls="-", linewidth=3)
-        ax.set(title=title, xlabel=xlabel)
-        ax.set_yticks(range(len(arms)), [labels[name] for name in arms])
-    axes[0, 0].invert_yaxis()
-    return axes[0]
-
-
-def arms(groups, labels=None, roles=None, xlabel="test accuracy", xscale="linear", xlim=None, reference=None):
-    """Draw one row per arm: every seed as a dot, the mean as a large marker, its 95 % interval as a bar.
-
-    A text in the row says how many of how many runs diverged, which are not part of mean and interval, and how many
-    lie beyond ``xlim``, which are.
-
-    Parameters
-    ----------
-    groups : dict of str → sequence of float, or dict of str → such a dict
-        Arm → one value per seed, NaN for a diverged run; or title of a panel → arm → values. Several panels stand in
-        two columns and share both axes; an arm that a panel lacks leaves its row empty.
-    labels : dict of str → str, optional
-        Arm → name on the vertical axis; its own name, without underscores, if absent.
-    roles : dict of str → str, optional
-        Arm → role. An arm that is itself the name of a role takes that; every other arm is drawn in ink.
-    xlabel : str, default "test accuracy"
-    xscale : {"linear", "log"}, default "linear"
-    xlim : tuple of float, optional
-        Limits of the horizontal axis: all values, if absent.
-    reference : tuple (float, str), optional
-        A value and its name, such as ``(0.1, "chance")``: a thin dashed line, named in the first panel.
-
-    Returns
-    -------
-    array of matplotlib Axes
-        One per panel.
-
-    Examples
-    --------
-    >>> arms({"relu": [0.86, 0.88, 0.87], "sigmoid": [0.10, float("nan"), 0.62]}, reference=(0.1, "chance")).shape
-    (1,)
-    >>> arms({"3 layers": {"relu": [0.86, 0.88]}, "20 layers": {"relu": [0.7, 0.8]}}).shape
-    (2,)
-    >>> plt.close("all")
-    """
-    conditions = groups if all(isinstance(values, dict) for values in groups.values()) else {"": groups}
-    names = list(dict.fromkeys(name for values in conditions.values() for name in values))
-    looks = {name: ROLE.get((roles or {}).get(name, name), _look("ink")) for name in names}
-    cells, unused = _grid_of_arms(len(conditions), len(names))
-    for ax, (title, values) in zip(cells, conditions.items(), strict=True):
-        ax.set(title=title, xscale=xscale)
-        if reference is not None:
-            ax.axvline(reference[0], **ROLE["reference"])
-        for row, name in enumerate(names):
-            if name in values:
-                _arm(ax, row, values[name], looks[name])
-    cells[0].set_yticks(range(len(names)), [(labels or {}).get(name, name.replace("_", " ")) for name in names])
-    cells[0].set(xlim=xlim, ylim=(len(names) - 0.4, -0.6 if reference is None else -1.3))
-    if reference is not None:
-        label_line(cells[0], reference[0], -0.85, reference[1], "reference", fontweight="normal", annotation_clip=True)
-    if xscale == "log":
-        _log_ticks(cells[0].xaxis)
-    for ax, values in zip(cells, conditions.values(), strict=True):
-        for row, name in enumerate(names):
-            _count_unseen(ax, row, values.get(name, ()))
-        for tick_label, name in zip(ax.get_yticklabels(), names, strict=False):  # none in the second column
-            tick_label.set(color=looks[name]["color"], fontweight="bold")
-    for ax in cells[-2:]:
-        ax.set_xlabel(xlabel)
-        ax.tick_params(labelbottom=True)
-    for ax in unused:
-        _key_of_arms(ax)
-    return cells
-
-
-def _grid_of_arms(n_panels, n_arms):
-    """Return the panels of :func:`arms`, in at most two columns, and those left over."""
-    columns = min(2, n_panels)
-    rows = -(-n_panels // columns)
-    height = max(5.6 if rows > 1 else 3.4, rows * (0.19 * n_arms + 0.7))
-    _, grid = panels(rows, columns, size=(7.2, height), sharex=True, sharey=True, squeeze=False)
-    for ax in grid.flat:
-        ax.tick_params(axis="y", length=0)
-    return grid.flat[:n_panels], grid.flat[n_panels:]
-
-
-def _arm(axes, row, values, look):
-    """Draw one row of :func:`arms`: the dots in the order of the seeds from top to bottom, then mean and interval."""
-    from handson11.experiments.statistics import interval
-
-    values = np.asarray(values, dtype=float)
-    found = np.isfinite(values)
-    place = row + np.linspace(-0.27, 0.27, len(values)) if len(values) > 1 else np.full(len(values), float(row))
-    style = {"color": look["color"], "ls": "none"}
-    axes.plot(values[found], place[found], marker="o", markersize=3.2, alpha=0.4, **style)
-    if found.sum() > 1:
-        ends = interval(values[found])
-        axes.plot([ends.low, ends.high], [row, row], color=look["color"], ls="-", linewidth=2.4, solid_capstyle="butt")
-    if found.any():
-        mean = {"marker": look["marker"] or "o", "markersize": 6.5, "markeredgewidth": 0.6, "markeredgecolor": "white"}
-        axes.plot(np.mean(values[found]), row, **style, **mean)
-
-
-def _count_unseen(axes, row, values):
-    """Write how many runs of the row diverged or lie beyond the axis, at the side where the row has more room."""
-    values, (low, high) = np.asarray(values, dtype=float), axes.get_xlim()
-    counts = {
-        "diverged": np.sum(~np.isfinite(values)),
-        f"below {low:.3g}": np.sum(np.isfinite(values) & (values < low)),
-        f"above {high:.3g}": np.sum(np.isfinite(values) & (values > high)),
-    }
-    text = ", ".join(f"{count} of {len(values)} {what}" for what, count in counts.items() if count)
-    if not text:
-        return
-    seen = values[(values >= low) & (values <= high)]
-    points = np.column_stack([seen, np.full(len(seen), row)])
-    share = (axes.transScale + axes.transLimits).transform(points)[:, 0] if len(seen) else np.ones(1)
-    side = {"x": 0.98, "ha": "right"} if 1 - share.max() > share.min() else {"x": 0.02, "ha": "left"}
-    style = {"va": "center", "fontsize": 8, "color": PALETTE["maroon"], "transform": axes.get_yaxis_transform()}
-    axes.text(y=row, s=text, bbox={"color": "white", "pad": 0.5}, **side, **style)
-
-
-def _log_ticks(axis):
-    """Give a log axis powers of ten, or 1, 2, 5, 10, 20, … if it spans less than two of them."""
-    decade_ticks(axis)
-    low, high = axis.get_view_interval()
-    if high < 100 * low:
-        axis.set_major_locator(mpl.ticker.LogLocator(base=10, subs=(1, 2, 5)))
-        axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _key_of_arms(axes):
-    """Use an empty panel of :func:`arms` to say how its rows are read."""
-    axes.set_axis_off()
-    ink = PALETTE["ink"]
-    axes.plot([], [], marker="o", ls="none", markersize=3.2, alpha=0.4, color=ink, label="one seed")
-    axes.plot([], [], marker="o", ls="-", linewidth=2.4, markersize=6.5, color=ink, label="mean and 95 % interval")
-    axes.legend(loc="center")
-
-
-def cost_and_progress(costs, epochs, roles, labels):
-    """Draw the price of one call against the epochs to a target, one point per activation.
-
-    Parameters
-    ----------
-    costs, epochs : dict of str → float
-        Microseconds per call (log axis), and epochs; an infinite number is left out.
-    roles, labels : dict of str → str
-        Name → role, and the words beside its point.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Examples
-    --------
-    >>> cost_and_progress({"a": 3.0}, {"a": 7.0}, {"a": "relu"}, {"a": "ReLU"}).get_xscale()
-    'log'
-    """
-    figure, axes = panels(size=(5.4, 3.4))
-    for name, cost in costs.items():
-        if np.isfinite(epochs.get(name, np.inf)):
-            look = ROLE[roles[name]]
-            axes.plot(cost, epochs[name], marker=look["marker"], color=look["color"], markersize=9, ls="none")
-            label_line(axes, cost * 1.06, epochs[name], labels[name], roles[name])
-    axes.set(
-        xscale="log", xlabel="time of one call, µs (log scale)", ylabel="epochs to the target loss", ylim=(0, None)
-    )
-    decade_ticks(axes.xaxis)
-    axes.set_xlim(axes.get_xlim()[0] * 0.7, axes.get_xlim()[1] * 1.6)
     return axes
