@@ -22,6 +22,7 @@ _MODULES = (
     "normalization",
     "optimizers",
     "plots",
+    "propagation",
     "schedules",
     "surfaces",
 )

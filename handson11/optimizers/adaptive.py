@@ -51,6 +51,8 @@ class Adagrad(Optimizer):
     array([ 0.   , -1.   , -1.707, -2.284, -2.784])
     """
 
+    zero_keeps = "all"
+
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
         at_least_0 = {"rule": "be a finite number >= 0", "low": 0}
@@ -130,6 +132,10 @@ class RMSprop(Optimizer):
         momentum = {"momentum": "zeros"} if self.momentum > 0 else {}
         average = {"average_gradient": "zeros"} if self.centered else {}
         return {"velocity": "zeros", **momentum, **average}
+
+    @property
+    def zero_keeps(self):
+        return "nothing" if self.momentum > 0 else "weight"  # the average of the squares decays in all rows
 
     def step(self, g, t, lr, s, *others):
         n = len(others) - self.centered  # 1 with momentum

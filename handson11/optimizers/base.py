@@ -44,6 +44,9 @@ class Optimizer(OptimizerHooks):
         The name and the first value of each array that the rule remembers. Each has the shape of the weight.
     scalar_slots : dict of str to float
         The same for what is one number for each weight. They come after ``slots``.
+    zero_keeps : "nothing", "weight" or "all"
+        What a gradient of 0 leaves as it is: the weight, or the weight and its slots. For sparse gradients, see the
+        notes. A subclass with another rule has to say it again.
     slot_variables : list of lists of Keras variables
         After ``build``: for each weight its slots, in the order of ``slots`` and ``scalar_slots``.
 
@@ -59,9 +62,13 @@ class Optimizer(OptimizerHooks):
     loss scaling are Keras' own code, in Keras' order; ``step`` sees the gradient that they leave. The configuration is
     read from the constructors: store every argument under its own name.
 
-    Sparse gradients, such as those of ``Embedding``, are made dense before anything else, and rows that occur several
-    times are added. Keras' own classes, up to 3.15 at least, keep such rows apart when they clip and square them, so
-    that ``keras.optimizers.Adam`` divides by another number where a word is repeated in a batch.
+    Sparse gradients, such as those of ``Embedding``, hold only the rows that a batch has used. Where ``zero_keeps`` is
+    "all", as for plain descent and AdaGrad, ``step`` sees these rows alone, and the others cost nothing. With "weight",
+    as for RMSProp, it sees all rows, and only these rows of the weight are written. The gradient is made dense before
+    anything else where a rule keeps nothing, and for clipping, accumulation and loss scaling. Parts of a row that
+    occurs several times are always added first. Keras' own classes, up to 3.15 at least, keep such parts separate when
+    they clip and square them, so that ``keras.optimizers.Adam`` divides by another number where a word is repeated in
+    a batch.
 
     Numbers such as ``self.momentum`` become constants of the compiled step. Changing them after the first ``fit`` has
     no effect until ``compile`` is called again, with a new optimizer. The same is true of Keras' optimizers.
@@ -83,6 +90,7 @@ class Optimizer(OptimizerHooks):
 
     slots = {}
     scalar_slots = {}
+    zero_keeps = "nothing"
 
     def __init__(self, learning_rate, **kwargs):
         if not callable(learning_rate):
@@ -156,8 +164,11 @@ class Optimizer(OptimizerHooks):
         return ops.cast(self.iterations + 1, "float32"), ops.cast(learning_rate, keras.config.floatx())
 
     def apply(self, grads, trainable_variables=None):
-        """Make sparse gradients dense and update all weights; called by Keras."""
-        return super().apply([_dense(g) for g in grads], trainable_variables)
+        """Make sparse gradients dense where the rule or Keras needs it, and update all weights; called by Keras."""
+        clipped = self.clipnorm or self.global_clipnorm or self.clipvalue
+        if self.zero_keeps == "nothing" or clipped or self.loss_scale_factor or self.gradient_accumulation_steps:
+            grads = [_dense(g) for g in grads]
+        return super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         """Apply ``step`` to one weight; called by Keras.
@@ -165,20 +176,26 @@ class Optimizer(OptimizerHooks):
         Parameters
         ----------
         gradient : tensor
-            The dense gradient.
+            The gradient, dense or sparse.
         variable : variable
             One of the weights that the optimizer was built for.
         learning_rate : number, tensor or pair of tensors
             The learning rate, or the pair that ``clock`` returns.
         """
         t, lr = learning_rate if isinstance(learning_rate, tuple) else self.clock(learning_rate)
-        dtype = variable.dtype
         slots = self.slot_variables[position_of(self, variable)]
-        values = [ops.convert_to_tensor(slot) for slot in slots]
-        change, new_values = self.step(*(ops.cast(x, dtype) for x in (gradient, t, lr)), *values)
+        rows = getattr(gradient, "indices", None)  # None for a dense gradient
+        alone = rows is not None and self.zero_keeps == "all"
+        g = _row_sums(gradient) if alone else _dense(gradient)
+        values = [_take(slot, rows) if alone else ops.convert_to_tensor(slot) for slot in slots]
+        change, new_values = self.step(*(ops.cast(x, variable.dtype) for x in (g, t, lr)), *values)
         for slot, value in zip(slots, new_values, strict=True):
-            self.assign(slot, value)
-        self.assign_add(variable, change)
+            self.assign(slot, type(gradient)(value, rows) if alone else value)
+        if rows is None or self.zero_keeps == "nothing":
+            self.assign_add(variable, change)
+        else:
+            change = change if alone else _take(change, rows)
+            self.assign(variable, type(gradient)(_take(variable, rows) + change, rows))
 
     def get_config(self):
         """Return the arguments of the constructor as a dictionary that can be saved."""
@@ -269,6 +286,22 @@ def _number(value):
 def _dense(gradient):
     """Return a sparse gradient (rows and their numbers) as a dense tensor, equal rows added; any other as it is."""
     return ops.add(gradient, 0.0) if hasattr(gradient, "indices") else gradient
+
+
+def _take(x, rows):
+    """Return some rows of a tensor, or of a variable without reading the others."""
+    import tensorflow as tf
+
+    return tf.gather(x.value if isinstance(x, keras.Variable) else x, rows)
+
+
+def _row_sums(gradient):
+    """Return the rows of a sparse gradient; one that occurs several times is its sum each time."""
+    import tensorflow as tf
+
+    place = tf.unique(gradient.indices).idx
+    sums = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(place))
+    return tf.gather(sums, place)
 
 
 def _decimal(rate):

@@ -60,6 +60,10 @@ class SGD(Optimizer):
     def slots(self):
         return {"momentum": "zeros"} if self.momentum > 0 else {}
 
+    @property
+    def zero_keeps(self):
+        return "nothing" if self.momentum > 0 else "all"
+
     def step(self, g, t, lr, *m):
         if not m:
             return -lr * g, ()  # θ ← θ - ηg

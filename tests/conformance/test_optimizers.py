@@ -3,7 +3,6 @@
 from handson11 import optimizers
 from tests.conformance.harness import keras_tests
 
-DENSE = "we make sparse gradients dense: the weights are right, the update is not sparse"
 NAMES = ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam")
 OURS = {f"keras.src.optimizers:{name}": getattr(optimizers, name) for name in NAMES}
 NOT_OURS = ("adadelta", "adafactor", "ftrl", "lion", "scatter_update")
@@ -35,12 +34,6 @@ globals().update(
     keras_tests(
         "keras.src.optimizers.optimizer_sparse_test",
         replace=OURS,
-        expected_failures={
-            "OptimizerSparseTest.test_sparse_gradients_sgd": DENSE,
-            "OptimizerSparseTest.test_sparse_gradients_adagrad": DENSE,
-            "OptimizerSparseTest.test_sparse_gradients_rmsprop": DENSE,
-            "OptimizerSparseTest.test_sparse_gradients_loss_scale_optimizer_sgd": DENSE,
-        },
         unrelated=[
             f"OptimizerSparseTest.test_sparse_{what}_{name}"
             for what in ("correctness", "gradients")

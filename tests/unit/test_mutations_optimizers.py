@@ -56,6 +56,28 @@ def adds_gradients(module, start=0.25, **arguments):
     return float(weight[0])
 
 
+def first_row(optimizer, rows):
+    """Return row 0 of a weight of two rows, from 0, after updates that see one row each."""
+    weight = keras.Variable([[0.0], [0.0]])
+    for row in rows:
+        optimizer.apply([tf.IndexedSlices([[1.0]], [row], [2, 1])], [weight])
+    return float(weight[0, 0])
+
+
+def doubles_rows(module, keeps="weight"):
+    """Return 3 - g² for a row whose gradient 3 comes in the parts 1 and 2."""
+
+    class Square(module.Optimizer):
+        zero_keeps = keeps
+
+        def step(self, g, t, lr):
+            return -g * g, ()
+
+    weight = keras.Variable([[3.0], [3.0], [3.0]])
+    Square(1.0).apply([tf.IndexedSlices([[1.0], [2.0]], [1, 1], [3, 1])], [weight])
+    return float(weight[1, 0])
+
+
 # (module, source, mutant, check)
 
 MUTATIONS = [
@@ -139,9 +161,33 @@ MUTATIONS = [
     ),
     (BASE, "theta - theta * dtype(decay) * eta", "theta", lambda m: near(decayed(m), 3)),
     (BASE, "self.iterations + 1", "self.iterations", lambda m: near(adds_gradients(m), -1.25 - 2 * 2.25)),
-    (BASE, "self.assign(slot, value)", "pass", lambda m: near(adds_gradients(m), -1.25 - 2 * 2.25)),
+    (
+        BASE,
+        "self.assign(slot, type(gradient)(value, rows) if alone else value)",
+        "pass",
+        lambda m: near(adds_gradients(m), -1.25 - 2 * 2.25),
+    ),
     (BASE, 'value == "zeros"', "True", lambda m: near(adds_gradients(m), -1.25 - 2 * 2.25)),
     (BASE, "self.assign_add(variable", "self.assign(variable", lambda m: near(adds_gradients(m), -1.25 - 2 * 2.25)),
+    (BASE, "tf.gather(sums, place)", "gradient.values", lambda m: near(doubles_rows(m, "all"), 3 - 3**2)),
+    (
+        BASE,
+        "if alone else _dense(gradient)",
+        "if alone else gradient.values",
+        lambda m: near(doubles_rows(m), 3 - 3**2),
+    ),
+    (
+        MOMENTUM,
+        '"nothing" if self.momentum > 0 else "all"',
+        '"all"',
+        lambda m: near(first_row(m.SGD(1.0, 0.5), rows=[0, 1]), -1.5),
+    ),
+    (
+        ADAPTIVE,
+        '"nothing" if self.momentum > 0 else "weight"',
+        '"weight"',
+        lambda m: near(first_row(m.RMSprop(1.0, 3 / 4, 1 / 2), rows=[0, 1]), -3, 1e-5),
+    ),
 ]
 
 

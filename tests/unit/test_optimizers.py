@@ -3,9 +3,6 @@
 import inspect
 import pickle
 import re
-import subprocess
-import sys
-import textwrap
 
 import keras
 import numpy as np
@@ -295,8 +292,8 @@ def run_while_loop(optimizer, stream, jit_compile):
 
 @pytest.fixture(scope="module")
 def keras_positions(stream):
-    """What Keras' own optimizers do in eager mode."""
-    return {name: run_keras(theirs(), stream, "eager") for name, (_, theirs) in PAIRS.items()}
+    """What Keras' own optimizers do; compiled, because 200 eager steps of each take four times as long."""
+    return {name: run_keras(theirs(), stream, "graph") for name, (_, theirs) in PAIRS.items()}
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla", "numpy"])
@@ -432,73 +429,6 @@ def test_mixed_precision_wraps_it_in_a_loss_scale():
         np.testing.assert_allclose(np.asarray(mine), np.asarray(other), rtol=0, atol=1e-5)
 
 
-SPARSE = [
-    {},
-    {"clipnorm": 0.01},
-    {"global_clipnorm": 0.01},
-    {"loss_scale_factor": 4.0, "gradient_accumulation_steps": 2},
-]
-
-
-@pytest.mark.parametrize("arguments", SPARSE, ids=lambda arguments: " ".join(arguments) or "plain")
-def test_sparse_gradients_equal_dense_ones(arguments):
-    """Row 1 occurs twice and its parts have to be added; Keras is asked with the dense gradient, added here."""
-    rows, indices = np.array([[1.0, -2.0], [3.0, 0.5], [2.0, 2.0]], "float32"), [1, 4, 1]
-    dense = np.zeros((5, 2), "float32")
-    np.add.at(dense, indices, rows)
-    ours, theirs = (keras.Variable(np.ones((5, 2), "float32")) for _ in range(2))
-    optimizer, reference = Adam(0.1, **arguments), keras.optimizers.Adam(0.1, **arguments)
-    for factor in (1.0, -0.5, 2.0, 0.1):
-        optimizer.apply([tf.IndexedSlices(factor * rows, indices, (5, 2))], [ours])
-        reference.apply([tf.constant(factor * dense)], [theirs])
-    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("make", [lambda module: module.SGD(0.1), lambda module: module.Adam(0.1, clipnorm=0.1)])
-def test_an_embedding_learns_as_a_dense_layer_on_one_hot_words(make):
-    words, y = np.array([[1, 1, 4], [4, 2, 1]]), np.array([[1.0], [-1.0]])  # word 3 never occurs
-    found = []
-    for module, table, x in (
-        (optimizers, keras.layers.Embedding(5, 2), words),
-        (keras.optimizers, keras.layers.Dense(2, use_bias=False), np.eye(5, dtype="float32")[words]),
-    ):
-        keras.utils.set_random_seed(0)
-        model = keras.Sequential([table, keras.layers.Flatten(), keras.layers.Dense(1, kernel_initializer="ones")])
-        model.compile(make(module), "mse")
-        model.build(x.shape)
-        table.set_weights([np.arange(10, dtype="float32").reshape(5, 2) / 10])
-        model.fit(x, y, epochs=3, verbose=0)
-        found.append(table.get_weights()[0])
-    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-6)
-    np.testing.assert_allclose(found[0][3], [0.6, 0.7], rtol=1e-6)
-
-
-def test_replicas_share_one_update():
-    """Two replicas of half a batch each end where Keras' optimizer ends on one device (own process: devices)."""
-    program = textwrap.dedent("""
-        import keras, numpy as np, tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from handson11.optimizers import Adam
-
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
-
-        def train(optimizer):
-            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, kernel_initializer="ones")])
-            model.compile(optimizer(0.1), "mse")
-            model.fit(x, x[:, :2], batch_size=8, epochs=3, shuffle=False, verbose=0)
-            return model.get_weights()[0]
-
-        alone = train(keras.optimizers.Adam)
-        with strategy.scope():
-            together = train(Adam)
-        print(bool(np.max(np.abs(alone - together)) < 1e-5), bool(np.max(np.abs(alone - 1)) > 0.1))
-    """)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
-    assert done.stdout.split("\n") == ["True True", ""], done.stderr[-2000:]
-
-
 # Saving
 
 OPTIMIZERS = [
@@ -515,33 +445,6 @@ OPTIMIZERS = [
     lambda: Nadam(0.02, clipnorm=0.5),
     lambda: AccumulatingFaster(0.02, power=0.25, factor=3.0),
 ]
-
-
-def states(model):
-    return [np.asarray(v) for v in (*model.weights, *model.optimizer.variables)]
-
-
-@pytest.mark.parametrize(
-    ("make", "revive"),
-    [*((make, "keras") for make in OPTIMIZERS), (OPTIMIZERS[1], "pickle"), (OPTIMIZERS[5], "pickle")],
-)
-def test_training_resumes_bit_by_bit(make, revive, tmp_path):
-    model = small_model()
-    losses = fit(model, make(), epochs=1)
-    if revive == "keras":
-        model.save(tmp_path / "model.keras")
-        again = keras.models.load_model(tmp_path / "model.keras")
-    else:
-        again = pickle.loads(pickle.dumps(model))
-    assert type(again.optimizer) is type(model.optimizer)
-    assert again.optimizer.get_config() == model.optimizer.get_config()
-    assert int(again.optimizer.variables[0]) == 8  # 64 rows in batches of 8
-    for before, after in zip(states(model), states(again), strict=True):
-        np.testing.assert_array_equal(before, after)
-    more = [fit(m, None, epochs=1) for m in (model, again)]
-    assert more[0] == more[1] and more[0][0] < losses[0]
-    for mine, other in zip(states(model), states(again), strict=True):
-        np.testing.assert_array_equal(mine, other)
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)

@@ -104,6 +104,6 @@ def test_too_hard_for_a_linear_model_but_not_for_a_small_cnn(stand_in):
         layers.Conv2D(32, 3, strides=2, padding="same", activation="relu"),
         layers.Flatten(),
         layers.Dense(64, activation="relu"),
-        epochs=6,
+        epochs=4,
     )
     assert 0.7 < linear < 0.9 < convolutional, (linear, convolutional)
