@@ -4,7 +4,7 @@ import json
 
 from handson11._check import require, require_choice
 
-KINDS = ("clip",)
+KINDS = ("clip", "paths", "signal")
 """The kinds that ``book/_static`` has a script for."""
 
 
@@ -45,7 +45,7 @@ def figure(kind, static, checks, **start):
 
     Parameters
     ----------
-    kind : {"clip"}
+    kind : {"clip", "paths", "signal"}
         Which script draws it.
     static : str
         The label (``name``) of the figure whose picture is replaced on the screen.
@@ -53,7 +53,7 @@ def figure(kind, static, checks, **start):
         Cases computed by the package. The script computes them again when the page is opened, and reports an error in
         the browser's console if one differs by more than 1e-9.
     **start
-        First values of the sliders.
+        First values of the controls.
 
     Returns
     -------

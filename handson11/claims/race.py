@@ -12,15 +12,18 @@ NETWORK = {"arguments": {"depth": 3, "width": 100, "activation": "relu"}, "n": 1
 DEEP_NETWORK = {"arguments": {"depth": 10, "width": 100, "activation": "relu"}, "n": 5000, "epochs": 10}
 
 
-def grid(lowest, count=7):
-    """Return ``count`` rates 1, 3, 10, 30 … times ``lowest``, which is a power of ten.
+def grid(lowest, count=10):
+    """Return ``count`` rates 1, 2, 5, 10, 20 … times ``lowest``, which is a power of ten.
+
+    Steps of a factor of about two, because a rate counts only if the next one is safe, too: on a coarser grid that
+    would cost those optimizers most whose best rate lies just below the cliff.
 
     Examples
     --------
-    >>> grid(0.001, 4)
-    (0.001, 0.003, 0.01, 0.03)
+    >>> grid(0.001, 5)
+    (0.001, 0.002, 0.005, 0.01, 0.02)
     """
-    return tuple(float(f"{lowest * 10 ** (i // 2) * (1, 3)[i % 2]:.3g}") for i in range(count))
+    return tuple(float(f"{lowest * 10 ** (i // 3) * (1, 2, 5)[i % 3]:.3g}") for i in range(count))
 
 
 OPTIMIZERS = {

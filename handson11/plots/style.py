@@ -217,7 +217,18 @@ def decade_ticks(axis):
 
 
 def log_ticks(axis):
-    """Give a log axis powers of ten, or 1, 2, 5, 10, 20, … if it spans less than two of them."""
+    """Give a log axis powers of ten, or 1, 2, 5, 10, 20, … if it spans less than two of them.
+
+    Examples
+    --------
+    >>> _, axes = panels()
+    >>> axes.set(xscale="log", xlim=(0.5, 25))
+    [...]
+    >>> log_ticks(axes.xaxis)
+    >>> [float(tick) for tick in axes.xaxis.get_majorticklocs() if 0.5 <= tick <= 25]
+    [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
+    >>> plt.close("all")
+    """
     decade_ticks(axis)
     low, high = axis.get_view_interval()
     if high < 100 * low:

@@ -565,6 +565,47 @@ def gain_curve(gains, sizes, marks):
     return ax
 
 
+def signal_and_gradient(std, gradient, correlation):
+    """Draw sizes of signal and gradient against the layer on a log axis, and below the correlation of two inputs.
+
+    Parameters
+    ----------
+    std, gradient, correlation : array of shape (depth + 1,)
+        Standard deviation of the outputs, root mean square of the gradient and correlation, from layer 0, the inputs.
+
+    Returns
+    -------
+    array of matplotlib Axes
+        The panel of the sizes and the panel of the correlation.
+
+    Examples
+    --------
+    >>> signal_and_gradient(np.ones(6), 2.0 ** np.arange(6), np.full(6, 0.9)).shape
+    (2,)
+    >>> mpl.pyplot.close("all")
+    """
+    _, axes = panels(2, 1, sharex=True, height_ratios=[2, 1])
+    layers = np.arange(len(std))
+    every = max(1, layers[-1] // 8)
+    sizes, likeness = axes
+    sizes.axhspan(0.1, 10, color=GOOD_REGION, zorder=0)
+    rows = (
+        (sizes, std, "standard deviation of the outputs", look("blue", "-", "o"), -12),
+        (sizes, gradient, "gradient", look("orange", SHORT_DASH, "s"), 12),
+        (likeness, correlation, "correlation of the outputs for two inputs", look("green", DOTTED, "^"), 12),
+    )
+    place = layers[-1] // 4
+    for ax, values, words, style, above in rows:
+        ax.plot(layers, values, markevery=every, **style)
+        label_line(ax, place, values[place], words, color=style["color"], xytext=(8, above))
+    sizes.set_yscale("log")
+    low, high = sizes.get_ylim()
+    sizes.set(ylim=(min(low, 0.01), max(high, 100)), ylabel="size")
+    decade_ticks(sizes.yaxis)
+    likeness.set(ylim=(-1.05, 1.05), ylabel="correlation", xlabel="layer (0: the inputs)")
+    return axes
+
+
 def equal_variance_densities(w, densities, labels):
     """Draw the densities of laws that share one variance.
 

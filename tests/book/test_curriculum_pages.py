@@ -20,7 +20,6 @@ import handson11
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
-SECTION = BOOK / "11_1_unstable_gradients"
 
 # Korean names as in the notes, English names without their explanations in parentheses: the 135 rows of the curriculum.
 TERMS = """
@@ -161,25 +160,49 @@ JS 발산 | Jensen–Shannon divergence
 얼굴 인식 | face recognition
 """
 
-# The claims of section 11.1 and the page that judges each.
+# The claims of the written sections and the page that judges each.
 CLAIMS = {
-    "index": ["CL-02", "CL-03", "CL-04", "CL-05"],
-    "1_initialization": ["CL-06", "CL-07", "CL-08", "CL-09"],
-    "2_activations": [*(f"CL-{n}" for n in range(10, 21)), "CL-85"],
-    "3_batch_normalization": [f"CL-{n}" for n in range(21, 30)],
-    "4_gradient_clipping": [f"CL-{n}" for n in range(30, 34)],
+    "11_1_unstable_gradients/index": ["CL-02", "CL-03", "CL-04", "CL-05"],
+    "11_1_unstable_gradients/1_initialization": ["CL-06", "CL-07", "CL-08", "CL-09"],
+    "11_1_unstable_gradients/2_activations": [*(f"CL-{n}" for n in range(10, 21)), "CL-85"],
+    "11_1_unstable_gradients/3_batch_normalization": [f"CL-{n}" for n in range(21, 30)],
+    "11_1_unstable_gradients/4_gradient_clipping": [f"CL-{n}" for n in range(30, 34)],
+    "11_3_faster_optimizers/index": ["CL-55"],
+    "11_3_faster_optimizers/1_momentum": [f"CL-{n}" for n in range(56, 61)],
+    "11_3_faster_optimizers/2_nesterov": ["CL-61"],
+    "11_3_faster_optimizers/3_adagrad": ["CL-62"],
+    "11_3_faster_optimizers/4_rmsprop": ["CL-63"],
+    "11_3_faster_optimizers/5_adam_family": [f"CL-{n}" for n in range(64, 70)],
+    "11_3_faster_optimizers/6_learning_rate_schedules": [f"CL-{n}" for n in range(70, 74)],
 }
 
-# The listings L1 … L8 of the notes: what their working modern form must contain, and how the printed form fails.
+# Listings of the notes: what their working modern form must contain, and how the printed form fails.
 LISTINGS = {
-    "L1": ("1_initialization", r"""activation=["']relu["'],\s*kernel_initializer=["']he_normal["']""", None),
-    "L2": ("1_initialization", r"VarianceScaling\(", r"""kernel_initializer=["']he_avg_init["']"""),
-    "L3": ("2_activations", r"LeakyReLU\(negative_slope=", r"LeakyReLU\(alpha="),
-    "L4": ("2_activations", r"prelu_mlp|PReLU\(\)", r"input_shape="),
-    "L5": ("2_activations", r"selu_stack|lecun_normal", None),
-    "L6": ("3_batch_normalization", r"BatchNormalization\(\)", r"input_shape="),
-    "L7": ("3_batch_normalization", r"use_bias=False", None),
-    "L8": ("4_gradient_clipping", r"keras\.optimizers\.SGD\([^)]*clipvalue=", r"(tf|tensorflow)\.keras\.SGD\("),
+    "L1": (
+        "11_1_unstable_gradients/1_initialization",
+        r"""activation=["']relu["'],\s*kernel_initializer=["']he_normal["']""",
+        None,
+    ),
+    "L2": (
+        "11_1_unstable_gradients/1_initialization",
+        r"VarianceScaling\(",
+        r"""kernel_initializer=["']he_avg_init["']""",
+    ),
+    "L3": ("11_1_unstable_gradients/2_activations", r"LeakyReLU\(negative_slope=", r"LeakyReLU\(alpha="),
+    "L4": ("11_1_unstable_gradients/2_activations", r"prelu_mlp|PReLU\(\)", r"input_shape="),
+    "L5": ("11_1_unstable_gradients/2_activations", r"selu_stack|lecun_normal", None),
+    "L6": ("11_1_unstable_gradients/3_batch_normalization", r"BatchNormalization\(\)", r"input_shape="),
+    "L7": ("11_1_unstable_gradients/3_batch_normalization", r"use_bias=False", None),
+    "L8": (
+        "11_1_unstable_gradients/4_gradient_clipping",
+        r"keras\.optimizers\.SGD\([^)]*clipvalue=",
+        r"(tf|tensorflow)\.keras\.SGD\(",
+    ),
+    "L17": (
+        "11_3_faster_optimizers/1_momentum",
+        r"SGD\(learning_rate=0\.001, momentum=0\.9\)",
+        r"\*\*momentum = 0\.9\*\*",
+    ),
 }
 
 TITLES = {
@@ -189,11 +212,18 @@ TITLES = {
     "book/11_1_unstable_gradients/2_activations": "11.1.2 ",
     "book/11_1_unstable_gradients/3_batch_normalization": "11.1.3 ",
     "book/11_1_unstable_gradients/4_gradient_clipping": "11.1.4 ",
+    "book/11_3_faster_optimizers/index": "11.3 ",
+    "book/11_3_faster_optimizers/1_momentum": "11.3.1 ",
+    "book/11_3_faster_optimizers/2_nesterov": "11.3.2 ",
+    "book/11_3_faster_optimizers/3_adagrad": "11.3.3 ",
+    "book/11_3_faster_optimizers/4_rmsprop": "11.3.4 ",
+    "book/11_3_faster_optimizers/5_adam_family": "11.3.5 ",
+    "book/11_3_faster_optimizers/6_learning_rate_schedules": "11.3.6 ",
 }
 
 
 def cells(page, kind):
-    notebook = json.loads((SECTION / f"{page}.ipynb").read_text(encoding="utf-8"))
+    notebook = json.loads((BOOK / f"{page}.ipynb").read_text(encoding="utf-8"))
     return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
 
 
@@ -270,9 +300,9 @@ def test_every_korean_name_is_in_the_korean_index_and_leads_to_its_entry():
 
 
 @pytest.mark.parametrize(("page", "claim"), [(page, claim) for page, claims in CLAIMS.items() for claim in claims])
-def test_every_claim_of_11_1_ends_in_a_verdict(page, claim):
+def test_every_claim_of_a_written_section_ends_in_a_verdict(page, claim):
     rules = yaml.safe_load((BOOK / "claims.yml").read_text(encoding="utf-8"))
-    assert rules[claim]["page"] == f"11_1_unstable_gradients/{page}"
+    assert rules[claim]["page"] == page
     calls = [
         cell for cell in cells(page, "code") if re.search(rf"verdict\(\s*[\"']{claim}[\"']", "".join(cell["source"]))
     ]
@@ -284,6 +314,7 @@ def test_every_claim_of_11_1_ends_in_a_verdict(page, claim):
 def test_the_list_of_claims_is_complete():
     assert sorted(claim for claims in CLAIMS.values() for claim in claims) == [
         *(f"CL-{n:02d}" for n in range(2, 34)),
+        *(f"CL-{n}" for n in range(55, 74)),
         "CL-85",
     ]
 
@@ -326,6 +357,16 @@ def test_no_erratum_waits_for_a_page_that_exists():
     waiting |= set(re.findall(r"the measurement comes with section ([\d.]+)", text))
     assert waiting
     assert not waiting & {title_of(name).split()[0] for name in contents()}
+
+
+def test_every_verdict_that_an_erratum_names_stands_on_its_page():
+    named = []
+    for entry in ERRATA.read_text(encoding="utf-8").split("\n### ERR-")[1:]:
+        shown = re.search(r"\*\*Shown on\*\*: \{doc\}`[^`<]*</book/(11_[^>]+)>`", entry)
+        if shown:
+            named += [(shown[1], claim) for claim in re.findall(r"CL-\d\d", entry.split("**Check**")[1])]
+    assert len(named) > 10
+    assert [(page, claim) for page, claim in named if claim not in CLAIMS[page]] == []
 
 
 # Pages

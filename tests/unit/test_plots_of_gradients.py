@@ -88,3 +88,16 @@ def test_labels_over_epochs_do_not_overlap():
     assert heights["layer 3"] < heights["layer 1"] < heights["layer 2"]
     assert np.diff(np.log10(sorted(heights.values()))) == pytest.approx(0.22)
     assert sorted(line.get_ydata()[-1] for line in axes.lines) == [0.99, 1.0, 1.01]
+
+
+def test_signal_and_gradient_draws_sizes_above_and_the_correlation_below():
+    std, gradient, correlation = np.full(5, 0.5), 10.0 ** np.arange(4, -1, -1), np.linspace(0.9, -0.2, 5)
+    sizes, likeness = plots.signal_and_gradient(std, gradient, correlation)
+    np.testing.assert_array_equal([line.get_ydata() for line in sizes.lines], [std, gradient])
+    (line,) = likeness.lines
+    np.testing.assert_array_equal(line.get_xydata(), np.column_stack([range(5), correlation]))
+    assert sizes.get_yscale() == "log" and sizes.get_ylim()[0] <= 0.01 and sizes.get_ylim()[1] >= 1e4
+    drawn = [*sizes.lines, line]
+    assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in drawn}) == 3
+    assert len({line.get_marker() for line in drawn}) == 3
+    sizes.figure.draw_without_rendering()
