@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 PAGE = BOOK / "reference" / "errata.md"
 SECTION = BOOK / "11_1_unstable_gradients"
+OPTIMIZERS = BOOK / "11_3_faster_optimizers"
 PAGES = {
     "11": BOOK / "introduction.md",
     "11.1": SECTION / "index.ipynb",
@@ -30,6 +31,13 @@ PAGES = {
     "11.1.2": SECTION / "2_activations.ipynb",
     "11.1.3": SECTION / "3_batch_normalization.ipynb",
     "11.1.4": SECTION / "4_gradient_clipping.ipynb",
+    "11.3": OPTIMIZERS / "index.ipynb",
+    "11.3.1": OPTIMIZERS / "1_momentum.ipynb",
+    "11.3.2": OPTIMIZERS / "2_nesterov.ipynb",
+    "11.3.3": OPTIMIZERS / "3_adagrad.ipynb",
+    "11.3.4": OPTIMIZERS / "4_rmsprop.ipynb",
+    "11.3.5": OPTIMIZERS / "5_adam_family.ipynb",
+    "11.3.6": OPTIMIZERS / "6_learning_rate_schedules.ipynb",
 }
 EXPECTED_ROWS = {f"ERR-{n:02d}" for n in range(1, 78)}
 SEVERITIES = {  # the numbers of the rows; a row may stand twice
