@@ -84,7 +84,7 @@ lab: $(READY)
 
 lock:
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(call timed,resolving the exact versions,$(BIN)/python -m pip install --quiet uv && $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements.txt)
+	$(call timed,resolving the exact versions,$(BIN)/python -m pip install --quiet uv && $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements.txt)
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage

@@ -22,9 +22,11 @@ _MODULES = (
     "normalization",
     "optimizers",
     "plots",
+    "pretraining",
     "propagation",
     "schedules",
     "surfaces",
+    "transfer",
 )
 
 __all__ = [*_MODULES, "__version__"]

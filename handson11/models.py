@@ -1,4 +1,4 @@
-"""The networks of section 11.1, each built with its own fresh starting weights at every call."""
+"""The networks of the chapter, each built with its own fresh starting weights at every call."""
 
 import inspect
 import random
@@ -84,6 +84,65 @@ def dense_stack(
         use_bias = batch_norm != "before"
         dense = keras.layers.Dense(width, use_bias=use_bias, kernel_initializer=initializer, name=f"hidden_{number}")
         layers += [dense, *step]
+    layers.append(keras.layers.Dense(n_outputs, kernel_initializer=named("glorot_uniform", next(seeds)), name="logits"))
+    return keras.Sequential(layers)
+
+
+def small_cnn(filters=(16, 32), units=64, n_outputs=10, activation="relu", seed=None):
+    """Return a small convolutional classifier that ends in logits: the second test bench of section 11.2.
+
+    Every convolution has 3 × 3 kernels and steps of two pixels, so that each one halves the height and the width.
+
+    Parameters
+    ----------
+    filters : sequence of int, default (16, 32)
+        Filters of each convolution, from below.
+    units : int, >= 1, default 64
+        Units of the dense layer above them.
+    n_outputs : int, >= 1, default 10
+        Size of the last layer.
+    activation : str, None, function or layer factory, default "relu"
+        See :func:`dense_stack`.
+    seed : int, optional
+        Every starting weight follows from it.
+
+    Returns
+    -------
+    keras.Sequential
+        Built; maps flat images ``(batch, 784)`` to logits of shape ``(batch, n_outputs)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range, unknown or of the wrong type.
+
+    Examples
+    --------
+    >>> small_cnn(seed=1).count_params()     # (9·1+1)·16 + (9·16+1)·32 + (7·7·32+1)·64 + (64+1)·10
+    105866
+    >>> small_cnn(filters=(16, 32, 64), units=72, n_outputs=1, seed=1).count_params()
+    97169
+    """
+    for name, size in {"units": units, "n_outputs": n_outputs}.items():
+        _require_size(name, size)
+    require(len(filters) >= 1, "filters", "name at least one number of filters", filters)
+    for size in filters:
+        _require_size("filters", size)
+    seeds = _different_seeds(seed)
+    layers = [keras.Input((784,)), keras.layers.Reshape((28, 28, 1), name="image")]
+    for number, size in enumerate(filters, 1):
+        step = _activation_layer(activation, f"activation_{number}")
+        start = _fresh_initializer(None, step, next(seeds))
+        layers.append(
+            keras.layers.Conv2D(
+                size, 3, strides=2, padding="same", kernel_initializer=start, name=f"convolution_{number}"
+            )
+        )
+        layers.append(step)
+    layers.append(keras.layers.Flatten(name="flatten"))
+    step = _activation_layer(activation, "activation_dense")
+    start = _fresh_initializer(None, step, next(seeds))
+    layers += [keras.layers.Dense(units, kernel_initializer=start, name="hidden"), step]
     layers.append(keras.layers.Dense(n_outputs, kernel_initializer=named("glorot_uniform", next(seeds)), name="logits"))
     return keras.Sequential(layers)
 

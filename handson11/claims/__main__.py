@@ -22,6 +22,7 @@ def main(arguments=None):
     parser.add_argument("--source", choices=["fashion-mnist", "stand-in"], default="fashion-mnist")
     options = parser.parse_args(arguments)
     wanted = chosen(options.claim, options.section)
+    os.environ.setdefault("HANDSON11_SOURCES", str(RUNS_FOLDER / "sources"))  # read by the workers, see few_labels.kept
     if options.source == "stand-in":
         print("On the stand-in data: nothing is written to the ledger, which speaks of Fashion-MNIST.")
     begin, done, changed = time.perf_counter(), {}, []

@@ -269,7 +269,18 @@ class Trainer:
         # A partial is counted by itself.
         return tf.function(functools.partial(whole_run), jit_compile=jit_compile, autograph=False)
 
-    def run(self, task, seed, learning_rate, epochs=10, batch_size=128, start=None, seconds=None, after_epoch=None):
+    def run(
+        self,
+        task,
+        seed,
+        learning_rate,
+        epochs=10,
+        batch_size=128,
+        start=None,
+        seconds=None,
+        after_epoch=None,
+        model=None,
+    ):
         """Train from the start weights of ``seed`` and return a :class:`Run`.
 
         Parameters
@@ -291,6 +302,9 @@ class Trainer:
             Stop after the first epoch that ends later than this. The clock starts when everything is compiled.
         after_epoch : callable, optional
             Called after every epoch as ``after_epoch(epoch, weights)``, with arrays in the order of ``Run.weights``.
+        model : keras.Model, optional
+            A model of the same architecture whose weights, frozen ones and moving averages among them, are the start;
+            it is not changed. Default: ``build(seed)``.
 
         Returns
         -------
@@ -315,7 +329,7 @@ class Trainer:
         rng = np.random.default_rng([seed, 1])
         orders = [rng.permutation(n)[: per_epoch * batch_size] for _ in range(epochs)]
         batches = np.concatenate(orders).reshape(-1, batch_size).astype("int32")
-        model = self.build(seed)
+        model = self.build(seed) if model is None else model
         weights = [np.asarray(v) for v in model.trainable_variables]
         weights = [tf.constant(w) for w in (weights if start is None else start(weights))]
         slots = [list(self.optimizer.initial_slots(w)) for w in weights]

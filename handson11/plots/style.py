@@ -92,6 +92,27 @@ ROLE = {
     "clip_value": look("orange", DASH_DOT, "P"),
     "clip_norm": look("blue", "-", "^"),
     "clip_global_norm": look("teal", LONG_DASH, "v"),
+    # reused layers
+    "scratch": look("ink", "-", "o"),
+    "transfer": look("blue", "-", "^"),
+    "fine_tuned": look("blue", "-", "^"),
+    "lower_layers": look("purple", "-", "s"),
+    "frozen": look("teal", LONG_DASH, "v"),
+    "frozen_random": look("maroon", DOTTED, "D"),
+    "direct": look("orange", DASH_DOT, "P"),
+    "dense_network": look("orange", DASH_DOT, "P"),
+    "convolutional_network": look("green", "-", "s"),
+    # pretraining
+    "autoencoder": look("blue", "-", "^"),
+    "denoising_autoencoder": look("green", SHORT_DASH, "s"),
+    "rbm": look("orange", DASH_DOT, "P"),
+    "gan": look("purple", DOTTED, "X"),
+    "rotation": look("maroon", DOTTED, "D"),
+    "class_pairs": look("teal", LONG_DASH, "v"),
+    "instance_pairs": look("blue", "-", "^"),
+    "altered_scratch": look("orange", DASH_DOT, "P"),
+    "masked_words": look("green", SHORT_DASH, "s"),
+    "bag_of_words": look("maroon", DOTTED, "D"),
 }
 """How each method looks in every figure: keyword arguments for ``Axes.plot``."""
 
