@@ -9,7 +9,7 @@ import pytest
 
 from handson11 import activations, layers
 from handson11.initializers import HeNormal, LecunNormal
-from handson11.models import bn_mlp, dense_stack, prelu_mlp, selu_stack
+from handson11.models import bn_mlp, dense_stack, prelu_mlp, selu_stack, small_cnn
 
 HIDDEN = {"relu": 2.0, "tanh": 1.0, "selu": 1.0}
 
@@ -54,6 +54,29 @@ def test_prelu_network():
     assert model.count_params() == 267_010
     assert model.count_params() - 400 == 784 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10
     assert kinds(model) == ["Flatten", "Dense", "PReLU", "Dense", "PReLU", "Dense"]
+
+
+def test_convolutional_network():
+    model = small_cnn(filters=(4, 8), units=5, n_outputs=3, seed=1)
+    expected = "Reshape Conv2D Activation Conv2D Activation Flatten Dense Activation Dense"
+    assert kinds(model) == expected.split()
+    by_layer = [layer.count_params() for layer in model.layers if layer.count_params()]
+    assert by_layer == [(9 + 1) * 4, (9 * 4 + 1) * 8, (7 * 7 * 8 + 1) * 5, (5 + 1) * 3]
+    assert model.output_shape == (None, 3)
+    same, other = (small_cnn(filters=(4, 8), units=5, n_outputs=3, seed=seed).get_weights() for seed in (1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), same, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(same[::2], other[::2], strict=True))
+
+
+def test_convolutional_network_starts_with_he_weights():
+    kernel = np.asarray(small_cnn(filters=(256, 256), seed=0).get_layer("convolution_2").kernel)
+    assert kernel.var() * 9 * 256 == pytest.approx(2, rel=0.02)
+
+
+@pytest.mark.parametrize("arguments", [{"filters": ()}, {"filters": (4, 0)}, {"units": 0}, {"n_outputs": 0}])
+def test_convolutional_network_refuses_sizes(arguments):
+    with pytest.raises(ValueError, match=f"`{next(iter(arguments))}` must "):
+        small_cnn(**arguments)
 
 
 def test_selu_network():

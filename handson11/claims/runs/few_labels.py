@@ -152,7 +152,7 @@ def _trainer(text):
 
 
 def measurements(run):
-    """Return the losses and accuracies of a run, and whether it diverged, as :func:`~handson11.experiments.train` does."""
+    """Return losses and accuracies of a run, and whether it diverged, as :func:`~handson11.experiments.train` does."""
     parts = [f"{part}_{kind}" for part in ("train", "validation", "test") for kind in ("loss", "accuracy")]
     return {**{name: getattr(run, name) for name in parts}, "diverged": int(run.diverged)}
 
