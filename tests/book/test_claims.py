@@ -45,7 +45,7 @@ PAGES = {
     "11.5": "11_5_guidelines",
     "11.6": "11_6_exercises",
 }
-MAY_BE_UNWRITTEN = ("11.2", "11.4", "11.5", "11.6")
+MAY_BE_UNWRITTEN = ("11.4", "11.5", "11.6")
 
 
 def rule_of(claim):

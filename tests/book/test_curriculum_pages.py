@@ -167,6 +167,10 @@ CLAIMS = {
     "11_1_unstable_gradients/2_activations": [*(f"CL-{n}" for n in range(10, 21)), "CL-85"],
     "11_1_unstable_gradients/3_batch_normalization": [f"CL-{n}" for n in range(21, 30)],
     "11_1_unstable_gradients/4_gradient_clipping": [f"CL-{n}" for n in range(30, 34)],
+    "11_2_pretrained_layers/index": ["CL-34", "CL-35", "CL-45", "CL-46"],
+    "11_2_pretrained_layers/1_transfer_learning": [*(f"CL-{n}" for n in range(36, 45)), "CL-47"],
+    "11_2_pretrained_layers/2_unsupervised_pretraining": [*(f"CL-{n}" for n in range(48, 53)), "CL-87"],
+    "11_2_pretrained_layers/3_auxiliary_pretraining": ["CL-53", "CL-54"],
     "11_3_faster_optimizers/index": ["CL-55"],
     "11_3_faster_optimizers/1_momentum": [f"CL-{n}" for n in range(56, 61)],
     "11_3_faster_optimizers/2_nesterov": ["CL-61"],
@@ -198,6 +202,30 @@ LISTINGS = {
         r"keras\.optimizers\.SGD\([^)]*clipvalue=",
         r"(tf|tensorflow)\.keras\.SGD\(",
     ),
+    "L9": (
+        "11_2_pretrained_layers/1_transfer_learning",
+        r"model_B_on_A\.add\(",
+        r"model_B_on_A ?= ?\((keras\.layers\.)?Dense\(1",
+    ),
+    "L10": (
+        "11_2_pretrained_layers/1_transfer_learning",
+        r"load_model\([^)]*\.keras",
+        r"load_model\([^)]*\.h5",
+    ),
+    "L11": ("11_2_pretrained_layers/1_transfer_learning", r"clone_model\(|clone_with_weights\(", None),
+    "L12": (
+        "11_2_pretrained_layers/1_transfer_learning",
+        r"Sequential\(\s*\[\s*keras\.Input\(\(28, 28\)\),\s*\*",
+        r"Sequential\(model_A\.layers\[:-1\]\)",
+    ),
+    "L13": (
+        "11_2_pretrained_layers/1_transfer_learning",
+        r"SGD\(learning_rate=1e-[34]\)",
+        r"SGD\(lr=1e-[34]\)",
+    ),
+    "L14": ("11_2_pretrained_layers/1_transfer_learning", r"X_train_B", r"X_Train_B"),
+    "L15": ("11_2_pretrained_layers/1_transfer_learning", r"split_tasks\(", None),
+    "L16": ("11_2_pretrained_layers/1_transfer_learning", r"evaluate\([^)]*return_dict=True", None),
     "L17": (
         "11_3_faster_optimizers/1_momentum",
         r"SGD\(learning_rate=0\.001, momentum=0\.9\)",
@@ -212,6 +240,10 @@ TITLES = {
     "book/11_1_unstable_gradients/2_activations": "11.1.2 ",
     "book/11_1_unstable_gradients/3_batch_normalization": "11.1.3 ",
     "book/11_1_unstable_gradients/4_gradient_clipping": "11.1.4 ",
+    "book/11_2_pretrained_layers/index": "11.2 ",
+    "book/11_2_pretrained_layers/1_transfer_learning": "11.2.1 ",
+    "book/11_2_pretrained_layers/2_unsupervised_pretraining": "11.2.2 ",
+    "book/11_2_pretrained_layers/3_auxiliary_pretraining": "11.2.3 ",
     "book/11_3_faster_optimizers/index": "11.3 ",
     "book/11_3_faster_optimizers/1_momentum": "11.3.1 ",
     "book/11_3_faster_optimizers/2_nesterov": "11.3.2 ",
@@ -313,9 +345,9 @@ def test_every_claim_of_a_written_section_ends_in_a_verdict(page, claim):
 
 def test_the_list_of_claims_is_complete():
     assert sorted(claim for claims in CLAIMS.values() for claim in claims) == [
-        *(f"CL-{n:02d}" for n in range(2, 34)),
-        *(f"CL-{n}" for n in range(55, 74)),
+        *(f"CL-{n:02d}" for n in range(2, 74)),
         "CL-85",
+        "CL-87",
     ]
 
 

@@ -25,7 +25,7 @@ CLAIMS = yaml.safe_load((BOOK / "claims.yml").read_text(encoding="utf-8"))
 LEDGER = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((BOOK / "ledger").glob("*.json"))}
 RULE = ("confirmed", "partly", "refuted", "otherwise")
 
-WRITTEN = [*(f"CL-{n:02d}" for n in (*range(2, 34), *range(55, 74), 85))]
+WRITTEN = [*(f"CL-{n:02d}" for n in (*range(2, 74), 85, 87))]
 TEN_SEEDS = {"CL-10", "CL-13", "CL-14", "CL-24", "CL-26", "CL-85"}
 # What the note of a claim must speak of, so that a finding of the linter does not stand unexplained.
 NOTHING_RANDOM = {

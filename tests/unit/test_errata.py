@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 PAGE = BOOK / "reference" / "errata.md"
 SECTION = BOOK / "11_1_unstable_gradients"
+REUSE = BOOK / "11_2_pretrained_layers"
 OPTIMIZERS = BOOK / "11_3_faster_optimizers"
 PAGES = {
     "11": BOOK / "introduction.md",
@@ -31,6 +32,10 @@ PAGES = {
     "11.1.2": SECTION / "2_activations.ipynb",
     "11.1.3": SECTION / "3_batch_normalization.ipynb",
     "11.1.4": SECTION / "4_gradient_clipping.ipynb",
+    "11.2": REUSE / "index.ipynb",
+    "11.2.1": REUSE / "1_transfer_learning.ipynb",
+    "11.2.2": REUSE / "2_unsupervised_pretraining.ipynb",
+    "11.2.3": REUSE / "3_auxiliary_pretraining.ipynb",
     "11.3": OPTIMIZERS / "index.ipynb",
     "11.3.1": OPTIMIZERS / "1_momentum.ipynb",
     "11.3.2": OPTIMIZERS / "2_nesterov.ipynb",
