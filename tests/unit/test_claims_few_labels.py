@@ -22,7 +22,8 @@ def test_every_class_has_its_number_of_labels_and_a_new_number():
     assert np.bincount(small.y_train).tolist() == [3, 3, 3]
     assert np.bincount(small.y_validation).tolist() == [20, 20, 20]
     data = load_data("stand-in")
-    rows = {image.astype("float32").ravel().tobytes(): label for image, label in zip(data.x_train, data.y_train, strict=True)}
+    pixels = data.x_train.reshape(len(data.x_train), -1).astype("float32")
+    rows = {image.tobytes(): label for image, label in zip(pixels, data.y_train, strict=True)}
     known = [rows[np.rint(row * 255).astype("float32").tobytes()] for row in small.x_train]
     assert known == [[6, 0, 9][label] for label in small.y_train]
     assert len(small.y_test) == np.isin(data.y_test, (6, 0, 9)).sum()
