@@ -76,9 +76,9 @@ def package_surface(name, turned, condition):
     return (surface.turned(45), start @ turn) if turned else (surface, start)
 
 
-def package_path(name, rate, surface, start, noise=0.0):
+def package_path(name, rate, surface, start, noise=0.0, seed=0):
     """Return theta after 0 to 150 steps, with rounding noise; the package's Nesterov walks on theta + beta m."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
 
     def gradient(theta):
         return surface.gradient(theta * (1 + noise * rng.uniform(-1, 1, 2)))
@@ -101,6 +101,8 @@ def alike_until(one, other, tolerance):
 def test_paths_in_the_browser_are_those_of_the_package():
     """Where rounding decides (a limit cycle that is chaotic), only the part before it is compared to 1e-9.
 
+    Processors round matrix products in different ways; noise of some last digits, drawn three times, stands for that.
+
     On two surfaces the arithmetic is + - * / and square roots in the same order: there the numbers are the same.
     """
     cases = [
@@ -117,9 +119,9 @@ def test_paths_in_the_browser_are_those_of_the_package():
         surface, start = package_surface(name, turned, condition)
         for optimizer in OPTIMIZERS:
             expected = package_path(optimizer, rate, surface, start)
-            nearby = package_path(optimizer, rate, surface, start, noise=1e-15)
+            nearby = [package_path(optimizer, rate, surface, start, 4e-15, seed) for seed in range(3)]
             drawn = np.array(paths[optimizer], float)
-            certain = alike_until(expected, nearby, 1e-10)
+            certain = min(alike_until(expected, path, 1e-10) for path in nearby)
             assert alike_until(expected, drawn, 1e-9) >= certain, (name, turned, condition, rate, optimizer)
             whole += certain == 151
             if optimizer not in ("nesterov", "adam") and name != "saddle" and not turned:
