@@ -436,6 +436,8 @@ def check_pretraining(model, x, limit=0.5):
 
     .. math:: \text{share} = \frac{\text{mean}\,(x - g(f(x)))^2}{\text{mean over pixels of } \operatorname{Var}(x)}
 
+    A denoising autoencoder is measured on the task that it was trained for: it gets noisy images.
+
     Parameters
     ----------
     model : autoencoder
@@ -464,8 +466,10 @@ def check_pretraining(model, x, limit=0.5):
     """
     require_number("limit", limit, "be above 0", low=0, open_low=True)
     x = np.asarray(x, dtype="float32")
-    error = float(np.mean((model.predict(x, batch_size=1000, verbose=0) - x) ** 2, dtype="float64"))
-    codes = model.encoder.predict(x, batch_size=1000, verbose=0)
+    parts = [x[first : first + 1000] for first in range(0, len(x), 1000)]
+    found = np.concatenate([np.asarray(model(part, training=True)) for part in parts])
+    codes = np.concatenate([np.asarray(model.encoder(part)) for part in parts])
+    error = float(np.mean((found - x) ** 2, dtype="float64"))
     variance = float(np.mean(np.var(x, axis=0, dtype="float64")))
     share = error / variance if variance > 0 else float("inf")
     dead_units = float(np.mean(np.ptp(codes, axis=0) == 0))
