@@ -28,6 +28,13 @@ from handson11.plots.optimizers import (
     squares_remembered,
     steps_of_arms,
 )
+from handson11.plots.pretraining import (
+    codes_in_two,
+    gain_by_labels,
+    picture_rows,
+    pretraining_steps,
+    three_pretrainers,
+)
 from handson11.plots.schedules import (
     SCHEDULE_NAMES,
     losses_at_rates,
@@ -94,12 +101,14 @@ __all__ = [
     "chain_factors",
     "cliff",
     "clipping_arrows",
+    "codes_in_two",
     "cost_and_progress",
     "decade_ticks",
     "equal_variance_densities",
     "factors_by_rate",
     "fan_connections",
     "fates",
+    "gain_by_labels",
     "gain_curve",
     "kink_at_zero",
     "label_line",
@@ -120,7 +129,9 @@ __all__ = [
     "optimizer_paths",
     "over_epochs",
     "panels",
+    "picture_rows",
     "preactivation_histograms",
+    "pretraining_steps",
     "race_curves",
     "range_test",
     "raw_and_corrected",
@@ -136,6 +147,7 @@ __all__ = [
     "squares_remembered",
     "start_comparison",
     "steps_of_arms",
+    "three_pretrainers",
     "two_way_factors",
     "use_style",
 ]
