@@ -214,6 +214,73 @@ class TiedEmbedding(keras.layers.Embedding):
 
 
 @keras.saving.register_keras_serializable(package="handson11")
+class WordBias(keras.layers.Layer):
+    r"""Add one trainable number to each score, as a dense layer does: :math:`\mathbf z + \mathbf b`.
+
+    Examples
+    --------
+    >>> WordBias()(np.ones((1, 3), "float32")).numpy().tolist()
+    [[1.0, 1.0, 1.0]]
+    """
+
+    def build(self, input_shape):
+        """Create the numbers, all 0 at the start."""
+        self.bias = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="bias")
+
+    def call(self, inputs):
+        """Return the scores with the numbers added."""
+        return inputs + self.bias
+
+
+def word_network(n_words, length, context="average", dimension=64, seed=0):
+    """Build the network of a :class:`MaskedWordModel`: numbers of the words around → scores of all words.
+
+    Parameters
+    ----------
+    n_words : int
+        Words of the vocabulary.
+    length : int
+        Words around the hidden one.
+    context : {"average", "attention"}, default "average"
+        How their vectors are made one.
+    dimension : int, default 64
+        Length of a word vector.
+    seed : int, default 0
+        Start weights.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+
+    Examples
+    --------
+    >>> word_network(50, 8, dimension=4).output_shape
+    (None, 50)
+    """
+    start = keras.initializers.GlorotUniform
+    vectors = TiedEmbedding(
+        n_words, dimension, embeddings_initializer=keras.initializers.RandomNormal(0, 0.1, seed), name="word_vectors"
+    )
+    inputs = keras.Input((length,), dtype="int32")
+    x = vectors(inputs)
+    if context == "attention":
+        places = keras.layers.Embedding(length, dimension, keras.initializers.RandomNormal(0, 0.1, seed + 1))
+        x = keras.layers.Add()([x, places(ops.zeros_like(inputs) + ops.arange(length))])
+        heads = 4 if dimension % 4 == 0 else 1
+        attended = keras.layers.MultiHeadAttention(heads, dimension // heads, kernel_initializer=start(seed + 2))(x, x)
+        x = keras.layers.LayerNormalization()(keras.layers.Add()([x, attended]))
+        x = keras.layers.GlobalAveragePooling1D()(x)
+    else:
+        share = keras.initializers.Constant(1 / length)
+        x = keras.layers.EinsumDense("bpd,pd->bd", dimension, kernel_initializer=share, name="average")(x)
+    x = keras.layers.Dense(2 * dimension, "gelu", kernel_initializer=start(seed + 3))(x)
+    x = keras.layers.Dense(dimension, kernel_initializer=start(seed + 4))(x)
+    x = keras.layers.LayerNormalization()(x)
+    return keras.Model(inputs, WordBias()(vectors(x, above=True)))
+
+
+@keras.saving.register_keras_serializable(package="handson11")
 class MaskedWordModel(keras.Model):
     r"""Predict a hidden word from the words around it.
 
@@ -273,7 +340,7 @@ class MaskedWordModel(keras.Model):
             require_number(name, value, "be a whole number of words, at least 0", low=0)
         require(left + right > 0, "left", "leave at least one word around, before or behind", left)
         self.settings = {"context": context, "dimension": dimension, "left": left, "right": right, "seed": seed}
-        self.network = _network(len(self.vocabulary), left + right, context, dimension, seed)
+        self.network = word_network(len(self.vocabulary), left + right, context, dimension, seed)
         self.compile(
             optimizer=keras.optimizers.Adam(0.002),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -392,41 +459,6 @@ class MaskedWordModel(keras.Model):
         logits = np.array(self.network.predict_on_batch(contexts), dtype="float32")
         logits[:, : len(_SPECIAL)] = -np.inf
         return logits
-
-
-def _network(n_words, length, context, dimension, seed):
-    """Return the Keras network behind a :class:`MaskedWordModel`."""
-    start = keras.initializers.GlorotUniform
-    vectors = TiedEmbedding(
-        n_words, dimension, embeddings_initializer=keras.initializers.RandomNormal(0, 0.1, seed), name="word_vectors"
-    )
-    inputs = keras.Input((length,), dtype="int32")
-    x = vectors(inputs)
-    if context == "attention":
-        places = keras.layers.Embedding(length, dimension, keras.initializers.RandomNormal(0, 0.1, seed + 1))
-        x = keras.layers.Add()([x, places(ops.zeros_like(inputs) + ops.arange(length))])
-        heads = 4 if dimension % 4 == 0 else 1
-        attended = keras.layers.MultiHeadAttention(heads, dimension // heads, kernel_initializer=start(seed + 2))(x, x)
-        x = keras.layers.LayerNormalization()(keras.layers.Add()([x, attended]))
-        x = keras.layers.GlobalAveragePooling1D()(x)
-    else:
-        share = keras.initializers.Constant(1 / length)
-        x = keras.layers.EinsumDense("bpd,pd->bd", dimension, kernel_initializer=share, name="average")(x)
-    x = keras.layers.Dense(2 * dimension, "gelu", kernel_initializer=start(seed + 3))(x)
-    x = keras.layers.Dense(dimension, kernel_initializer=start(seed + 4))(x)
-    x = keras.layers.LayerNormalization()(x)
-    return keras.Model(inputs, _OutputBias(name="output")(vectors(x, above=True)))
-
-
-@keras.saving.register_keras_serializable(package="handson11")
-class _OutputBias(keras.layers.Layer):
-    """Add one number to the score of each word: how frequent it is anyhow."""
-
-    def build(self, input_shape):
-        self.bias = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="bias")
-
-    def call(self, inputs):
-        return inputs + self.bias
 
 
 class _Batches(keras.utils.PyDataset):
