@@ -82,6 +82,7 @@ from handson11.plots.unstable_gradients import (
     start_comparison,
     two_way_factors,
 )
+from handson11.plots.words import few_label_curves, hidden_word, word_guesses
 
 __all__ = [
     "BAD_REGION",
@@ -108,8 +109,10 @@ __all__ = [
     "factors_by_rate",
     "fan_connections",
     "fates",
+    "few_label_curves",
     "gain_by_labels",
     "gain_curve",
+    "hidden_word",
     "kink_at_zero",
     "label_line",
     "limit_cycle",
@@ -150,4 +153,5 @@ __all__ = [
     "three_pretrainers",
     "two_way_factors",
     "use_style",
+    "word_guesses",
 ]
