@@ -204,7 +204,9 @@ def load_corpus(progress=True):
     """
     found = corpus_versions()
     name = "-".join(f"{library}-{number}" for library, number in found.items())
-    path = cache_folder("corpus") / f"{name}-{_recipe()}.json.gz"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pooch looks for the widgets of a notebook, and warns without them
+        path = cache_folder("corpus") / f"{name}-{_recipe()}.json.gz"
     corpus = _read(path, found)
     if corpus is None:
         corpus = parse_corpus(_folders(), found, progress)
