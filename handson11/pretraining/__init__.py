@@ -11,21 +11,34 @@ from handson11.pretraining.autoencoder import (
 )
 from handson11.pretraining.classifier import classifier_from_encoder
 from handson11.pretraining.masked_words import MaskedWordModel, NeighbourTable, Vocabulary, mask_words
+from handson11.pretraining.pairs import SiameseVerifier, make_pairs, pair_places, without_head
+from handson11.pretraining.rotation import quarter_turns, rotation_task
 from handson11.pretraining.variational import VariationalAutoencoder, gaussian_kl
+from handson11.pretraining.views import InstancePairs, alter, altered, nt_xent
 
 __all__ = [
     "ConvAutoencoder",
     "DenoisingAutoencoder",
     "DenseAutoencoder",
+    "InstancePairs",
     "MaskedWordModel",
     "NeighbourTable",
     "PretrainingCheck",
+    "SiameseVerifier",
     "VariationalAutoencoder",
     "Vocabulary",
+    "alter",
+    "altered",
     "check_pretraining",
     "classifier_from_encoder",
     "gaussian_kl",
+    "make_pairs",
     "mask_words",
     "masked",
+    "nt_xent",
+    "pair_places",
+    "quarter_turns",
+    "rotation_task",
     "with_gaussian_noise",
+    "without_head",
 ]
