@@ -90,7 +90,7 @@ def codes_in_two(points, groups, names, places):
     return axes
 
 
-def gain_by_labels(groups, roles, names, places, ylabel="gain in test accuracy, points"):
+def gain_by_labels(groups, roles, names, places, ylabel="gain, points"):
     """Draw the paired gain of several methods over training from scratch against the number of labels per class.
 
     Parameters
@@ -99,8 +99,8 @@ def gain_by_labels(groups, roles, names, places, ylabel="gain in test accuracy, 
         Title of a panel → method → labels per class → gains, as shares. At most two panels, six methods each.
     roles, names : dict of str → str
         Method → role, and method → its name in the figure.
-    places : dict of str → (labels per class, points)
-        Where the name of each method stands.
+    places : dict of str → points
+        Height at which the name of each method stands, at the right end of its line.
 
     Returns
     -------
@@ -110,16 +110,17 @@ def gain_by_labels(groups, roles, names, places, ylabel="gain in test accuracy, 
     Examples
     --------
     >>> gains = {"frozen": {1: [0.01, 0.03], 10: [0.0, 0.02]}}
-    >>> axes = gain_by_labels({"": gains}, {"frozen": "frozen"}, {"frozen": "frozen"}, {"frozen": (1, 2.0)})
+    >>> axes = gain_by_labels({"": gains}, {"frozen": "frozen"}, {"frozen": "frozen"}, {"frozen": 1.0})
     >>> axes[0].get_xscale(), len(axes[0].texts)
     ('log', 1)
     """
     from handson11.experiments.statistics import interval
 
-    _, axes = panels(1, len(groups), sharey=True, squeeze=False)
+    size = (7.2, 5.6) if len(groups) > 1 else (7.2, 3.4)
+    _, axes = panels(len(groups), 1, size=size, sharex=True, sharey=True, squeeze=False)
     counts = sorted({count for methods in groups.values() for values in methods.values() for count in values})
-    for ax, (title, methods) in zip(axes[0], groups.items(), strict=True):
-        ax.axhline(0, **ROLE["reference"])
+    for ax, (title, methods) in zip(axes[:, 0], groups.items(), strict=True):
+        ax.plot([counts[0] * 0.75, counts[-1] * 1.15], [0, 0], **ROLE["reference"])
         for number, (method, values) in enumerate(methods.items()):
             style = ROLE[roles[method]]
             x = np.array(list(values)) * 1.07 ** (number - (len(methods) - 1) / 2)
@@ -127,13 +128,13 @@ def gain_by_labels(groups, roles, names, places, ylabel="gain in test accuracy, 
             for place, ends in zip(x, found, strict=True):
                 ax.plot([place, place], [ends.low, ends.high], color=style["color"], ls="-", linewidth=1.6, alpha=0.7)
             ax.plot(x, [ends.value for ends in found], **style)
-            label_line(ax, *places[method], names[method], roles[method])
-        ax.set(title=title, xscale="log", xlabel="labels per class (log scale)")
+            label_line(ax, counts[-1] * 1.2, places[method], names[method], roles[method])
+        ax.set(title=title, xscale="log", ylabel=ylabel)
         ax.set_xticks(counts, [str(count) for count in counts])
         ax.minorticks_off()
-        ax.set_xlim(counts[0] * 0.75, counts[-1] * 1.4)
-    axes[0, 0].set_ylabel(ylabel)
-    return axes[0]
+        ax.set_xlim(counts[0] * 0.75, counts[-1] * 5.5)
+    axes[-1, 0].set_xlabel("labels per class (log scale)")
+    return axes[:, 0]
 
 
 def _blank(size, xlim, ylim):

@@ -53,7 +53,7 @@ def test_every_group_of_codes_has_its_own_look_and_name():
 def test_gains_are_means_and_intervals_in_points():
     gains = {"a": {1: [0.01, 0.03], 10: [0.0, 0.02]}, "b": {1: [0.0, 0.0], 10: [-0.02, -0.01]}}
     roles, names = {"a": "fine_tuned", "b": "frozen"}, {"a": "all layers", "b": "frozen"}
-    places = {"a": (1, 2.0), "b": (1, 0.0)}
+    places = {"a": 2.0, "b": 0.0}
     (axes,) = plots.gain_by_labels({"title": gains}, roles, names, places)
     zero, first_bar, _, first, *_ = axes.lines
     assert list(zero.get_ydata()) == [0, 0]
