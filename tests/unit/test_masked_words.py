@@ -25,7 +25,7 @@ SENTENCES = [["the", animal, "always", SOUNDS[animal], "loudly"] for animal in A
 @pytest.fixture(scope="module")
 def trained():
     model = MaskedWordModel(Vocabulary.of(SENTENCES), dimension=16)
-    model.fit(SENTENCES, epochs=40, batch_size=32, verbose=0)
+    model.fit(SENTENCES, epochs=25, batch_size=32, verbose=0)
     return model
 
 
