@@ -4,6 +4,7 @@ Matplotlib is imported in this package and nowhere else. One style, and one colo
 **role** (a method keeps its look through the whole book), chosen to survive colour-blindness and greyscale.
 """
 
+from handson11.plots.auxiliary import before_and_after, known_and_unseen, picture_pairs, siamese_diagram
 from handson11.plots.comparisons import (
     arms,
     cost_and_progress,
@@ -96,6 +97,7 @@ __all__ = [
     "arms",
     "batch_deviations",
     "batch_norm_steps",
+    "before_and_after",
     "bowl_paths",
     "by_layer",
     "by_step",
@@ -114,6 +116,7 @@ __all__ = [
     "gain_curve",
     "hidden_word",
     "kink_at_zero",
+    "known_and_unseen",
     "label_line",
     "limit_cycle",
     "lines",
@@ -132,6 +135,7 @@ __all__ = [
     "optimizer_paths",
     "over_epochs",
     "panels",
+    "picture_pairs",
     "picture_rows",
     "preactivation_histograms",
     "pretraining_steps",
@@ -145,6 +149,7 @@ __all__ = [
     "settling_by_beta",
     "settling_map",
     "shares_by_rate",
+    "siamese_diagram",
     "signal_and_gradient",
     "signal_by_depth",
     "squares_remembered",
