@@ -10,8 +10,11 @@ from handson11.pretraining.autoencoder import (
     with_gaussian_noise,
 )
 from handson11.pretraining.classifier import classifier_from_encoder
+from handson11.pretraining.gan import GAN, best_discriminator, frechet_distance, gan_value, jensen_shannon
+from handson11.pretraining.greedy import greedy_pretrain
 from handson11.pretraining.masked_words import MaskedWordModel, NeighbourTable, Vocabulary, mask_words
 from handson11.pretraining.pairs import SiameseVerifier, make_pairs, pair_places, without_head
+from handson11.pretraining.rbm import RBM
 from handson11.pretraining.rotation import quarter_turns, rotation_task
 from handson11.pretraining.variational import VariationalAutoencoder, gaussian_kl
 from handson11.pretraining.views import InstancePairs, alter, altered, nt_xent
@@ -20,18 +23,25 @@ __all__ = [
     "ConvAutoencoder",
     "DenoisingAutoencoder",
     "DenseAutoencoder",
+    "GAN",
     "InstancePairs",
     "MaskedWordModel",
     "NeighbourTable",
     "PretrainingCheck",
+    "RBM",
     "SiameseVerifier",
     "VariationalAutoencoder",
     "Vocabulary",
     "alter",
     "altered",
+    "best_discriminator",
     "check_pretraining",
     "classifier_from_encoder",
+    "frechet_distance",
+    "gan_value",
     "gaussian_kl",
+    "greedy_pretrain",
+    "jensen_shannon",
     "make_pairs",
     "mask_words",
     "masked",
