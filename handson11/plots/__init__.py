@@ -10,6 +10,7 @@ from handson11.plots.comparisons import (
     cost_and_progress,
     seeds_of_arms,
 )
+from handson11.plots.energy import best_discriminator_bars, free_energy_gaps
 from handson11.plots.optimizers import (
     bowl_paths,
     by_step,
@@ -98,6 +99,7 @@ __all__ = [
     "batch_deviations",
     "batch_norm_steps",
     "before_and_after",
+    "best_discriminator_bars",
     "bowl_paths",
     "by_layer",
     "by_step",
@@ -113,6 +115,7 @@ __all__ = [
     "fates",
     "few_label_curves",
     "gain_by_labels",
+    "free_energy_gaps",
     "gain_curve",
     "hidden_word",
     "kink_at_zero",
