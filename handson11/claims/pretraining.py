@@ -106,39 +106,31 @@ def autoencoder_layers_help(dense, convolutional):
         effect("gain of the fine-tuned encoder, mean over 1, 2, 5 and 10 labels per class", few),
         effect("that gain minus the gain with 50 labels per class", fall),
     ]
-    for results, prefix in ((dense, ""), (convolutional, "convolutional network: ")):
-        for arm in [name.rpartition(",")[0] for name in results.experiment.arms if name.endswith(f", {MANY}")]:
-            if arm != "scratch":
-                told = few_and_fall(results, arm)[0]
-                effects.append(effect(f"{prefix}{arm}: gain, mean over 1 to 10 labels per class", told))
-        for count in LABELS:
-            scratch = interval(results.values(f"scratch, {count}", "test_accuracy", lost=0.1))
-            effects.append(effect(f"{prefix}scratch, {count} per class: test accuracy", scratch))
-    for arm in ARMS:
-        if arm != "scratch":
-            for count, values in zip(LABELS, gains(dense, arm), strict=True):
-                effects.append(effect(f"{arm}, {count} per class: gain", interval(values)))
-    for count, values in zip(LABELS, gains(convolutional, "convolutions"), strict=True):
-        effects.append(effect(f"convolutional network: convolutions, {count} per class: gain", interval(values)))
+    effects += [
+        effect(f"{arm}, 50 labels per class: gain", interval(gains(dense, arm, (MANY,))[0]))
+        for arm in ("fine-tuned", "frozen")
+    ]
+    effects += [
+        effect(f"{arm}: mean gain over 1 to 10 labels per class", few_and_fall(dense, arm)[0])
+        for arm in ARMS
+        if arm not in ("scratch", "fine-tuned")
+    ]
+    told = few_and_fall(convolutional, "convolutions")[0]
+    effects.append(effect("convolutions of a CNN: mean gain over 1 to 10 labels per class", told))
     learnt = gains(dense, "frozen", FEW, base="frozen random").mean(axis=0)
     effects.append(effect("frozen encoder minus frozen random layers, mean over 1 to 10", interval(learnt)))
-    for results, arm, name in (
-        (dense, "fine-tuned, 1", "plain"),
-        (dense, "denoising, fine-tuned, 1", "denoising"),
-        (convolutional, "convolutions, 1", "convolutional"),
-    ):
-        effects += of_the_autoencoders(results, arm, name)
+    sources = ((dense, "fine-tuned, 1"), (dense, "denoising, fine-tuned, 1"), (convolutional, "convolutions, 1"))
+    for name, (results, arm) in zip(("plain", "denoising", "convolutional"), sources, strict=True):
+        share = float(results.values(arm, "share").mean())
+        effects.append(effect(f"{name} autoencoder: share of the variance left, mean", share))
+    effects.append(trained_again(*(results.values(arm, "attempts") for results, arm in sources)))
     return measured, effects
 
 
-def of_the_autoencoders(results, arm, name):
-    """Return effects that tell how good the autoencoders behind an arm were, and how many diverged on the way."""
-    attempts = results.values(arm, "attempts")
-    return [
-        effect(f"{name} autoencoder: share of the variance left, mean", float(results.values(arm, "share").mean())),
-        effect(f"{name} autoencoder: dead code units, mean", float(results.values(arm, "dead_units").mean())),
-        effect(f"{name} autoencoder: trained again after divergence, of {len(attempts)}", int(np.sum(attempts > 1))),
-    ]
+def trained_again(*attempts):
+    """Return an effect that tells how many autoencoders diverged at first."""
+    found = np.concatenate(attempts)
+    return effect(f"autoencoders trained again after divergence, of {len(found)}", int(np.sum(found > 1)))
 
 
 @study("CL-87", NOISE)
@@ -150,18 +142,16 @@ def denoising_codes_are_sturdier(noise):
         effect("drop of the plain minus drop of the denoising codes, half of the pixels masked", same),
         effect("drop of the plain minus drop of the denoising codes, Gaussian noise 0.3", other),
     ]
-    for arm in ("plain", "denoising"):
-        effects.append(effect(f"{arm}: accuracy, clean", interval(noise.values(arm, "test_accuracy"))))
-        effects.append(effect(f"{arm}: accuracy, masked", interval(noise.values(arm, "masked"))))
-        for deviation in DEVIATIONS:
-            values = noise.values(arm, f"gaussian_{deviation:g}")
-            effects.append(effect(f"{arm}: accuracy, Gaussian noise {deviation:g}", interval(values)))
-        effects += of_the_autoencoders(noise, arm, arm)
     for deviation in DEVIATIONS[::2]:
-        told = difference_of_drops(noise, f"gaussian_{deviation:g}")
-        effects.append(
-            effect(f"drop of the plain minus drop of the denoising codes, Gaussian noise {deviation:g}", told)
-        )
+        found = difference_of_drops(noise, f"gaussian_{deviation:g}")
+        what = f"drop of the plain minus drop of the denoising codes, Gaussian noise {deviation:g}"
+        effects.append(effect(what, found))
+    names = {"test_accuracy": "clean", "masked": "masked", "gaussian_0.3": "Gaussian noise 0.3"}
+    for arm in ("plain", "denoising"):
+        effects += [
+            effect(f"{arm}: accuracy, {name}", interval(noise.values(arm, metric))) for metric, name in names.items()
+        ]
+    effects.append(trained_again(noise.values("plain", "attempts"), noise.values("denoising", "attempts")))
     return measured, effects
 
 

@@ -163,7 +163,7 @@ def test_do_the_layers_of_an_autoencoder_help(gain_few, gain_many, expected):
     verdict, measured, texts = conclusion("CL-48", accuracies(gain_few, gain_many), accuracies(0.03, 0.0))
     assert verdict == expected
     assert measured["few_gain_low"] < gain_few < measured["few_gain_high"]
-    assert "convolutional network: convolutions: gain, mean over 1 to 10 labels per class: 0.03" in " ".join(texts)
+    assert "convolutions of a CNN: mean gain over 1 to 10 labels per class: 0.03" in " ".join(texts)
 
 
 def drops(plain, denoising, other):
