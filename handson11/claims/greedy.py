@@ -58,7 +58,7 @@ def stacks_rescue(results):
     """Judge the scratch network, the gain of the weaker stack, and what ReLU lacks."""
     means = {arm: float(results.values(arm, "test_accuracy", lost=0.1).mean()) for arm in ARMS}
     gains = {arm: gain(results, arm) for arm in STACKS}
-    weaker = min(STACKS, key=lambda arm: gains[arm].value)
+    weaker = min(STACKS, key=lambda arm: gains[arm].difference)
     measured = {
         "scratch": means["scratch"],
         "gain_low": gains[weaker].low,

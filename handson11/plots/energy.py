@@ -71,6 +71,7 @@ def best_discriminator_bars(p, q, d, places):
     kinds = (("data", p, "blue", ""), ("generator", q, "orange", "///"))
     for side, (name, values, color, hatch), place in zip((-0.2, 0.2), kinds, places, strict=True):
         axes[1].bar(points + side, values, 0.38, color=PALETTE[color], hatch=hatch, edgecolor="white", lw=0)
-        label_line(axes[1], *place, name, color=PALETTE[color])
+        label_line(axes[1], *place, name, color=PALETTE[color], xytext=(0, 8), ha="center")
+    axes[1].margins(y=0.15)
     axes[1].set(xlabel="point", ylabel="probability", xticks=points)
     return axes

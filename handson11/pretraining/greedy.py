@@ -48,7 +48,7 @@ def greedy_pretrain(
     (keras.Sequential, list of dict)
         The encoder, built, and for each layer its number, the ``error`` of the reconstructions (mean square, up to
         10,000 rows), its ``share`` of the variance of the layer's inputs, and whether it ``diverged``: the error is
-        not finite, or is larger than that of the mean row.
+        not finite, or is larger than that of the mean row, as it also is after far too few steps.
 
     Raises
     ------

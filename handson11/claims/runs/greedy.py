@@ -1,5 +1,7 @@
 """Runs of section 11.2.2: deep networks from stacks of pretrained layers, and the free energy of an RBM."""
 
+import warnings
+
 import keras
 import numpy as np
 
@@ -43,16 +45,18 @@ def pretrained_stack(settings):
     task = images_of(settings["n"], settings["source"])
     keras.utils.set_random_seed(settings["seed"])
     first, other = settings["pretraining_epochs"]
-    encoder, layers = greedy_pretrain(
-        task.x_train,
-        units=[WIDTH] * settings["depth"],
-        method=settings["pretraining"],
-        epochs=[first] + [other] * (settings["depth"] - 1),
-        batch_size=BATCH,
-        learning_rate=settings["pretraining_rate"],
-        seed=settings["seed"],
-        verbose=0,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it is counted
+        encoder, layers = greedy_pretrain(
+            task.x_train,
+            units=[WIDTH] * settings["depth"],
+            method=settings["pretraining"],
+            epochs=[first] + [other] * (settings["depth"] - 1),
+            batch_size=BATCH,
+            learning_rate=settings["pretraining_rate"],
+            seed=settings["seed"],
+            verbose=0,
+        )
     keras.backend.clear_session()
     measured = {"first_share": layers[0]["share"], "diverged_layers": sum(layer["diverged"] for layer in layers)}
     return encoder.get_weights(), measured
