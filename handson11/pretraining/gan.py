@@ -75,7 +75,7 @@ def gan_value(p, q, d):
 
     Examples
     --------
-    >>> round(gan_value([0.5, 0.5], [0.5, 0.5], [0.5, 0.5]), 6), round(-np.log(4), 6)
+    >>> round(gan_value([0.5, 0.5], [0.5, 0.5], [0.5, 0.5]), 6), round(-np.log(4).item(), 6)
     (-1.386294, -1.386294)
     """
     p, q = _distributions(p, q)

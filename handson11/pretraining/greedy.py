@@ -67,10 +67,12 @@ def greedy_pretrain(
 
     Examples
     --------
-    >>> images = np.random.default_rng(0).uniform(size=(200, 12)).round().astype("float32")
-    >>> encoder, layers = greedy_pretrain(images, units=(8, 4), method="rbm", seed=1, verbose=0)
-    >>> encoder.output_shape, [layer["layer"] for layer in layers]
-    ((None, 4), [1, 2])
+    >>> images = np.tile(np.eye(4, dtype="float32").repeat(3, axis=1), (50, 1))
+    >>> encoder, layers = greedy_pretrain(
+    ...     images, units=(8, 4), epochs=20, batch_size=10, learning_rate=0.03, seed=1, verbose=0
+    ... )
+    >>> encoder.output_shape, [layer["diverged"] for layer in layers]
+    ((None, 4), [False, False])
     """
     x = np.asarray(x, dtype="float32")
     require(x.ndim == 2 and len(x) > 0, "x", "have the shape (rows, inputs)", x)

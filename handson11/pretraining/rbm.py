@@ -141,8 +141,8 @@ def log_partition(kernel, visible_bias, hidden_bias):
 
     Examples
     --------
-    >>> log_partition(np.zeros((4, 3)), np.zeros(4), np.zeros(3)) - 7 * np.log(2)     # 2 ** 7 states of energy 0
-    0.0
+    >>> round(np.exp(log_partition(np.zeros((4, 3)), np.zeros(4), np.zeros(3))).item(), 9)  # 2 ** 7 states of energy 0
+    128.0
     """
     return _all_states(kernel, visible_bias, hidden_bias)[0]
 
@@ -169,8 +169,8 @@ def log_likelihood(v, kernel, visible_bias, hidden_bias):
 
     Examples
     --------
-    >>> round(log_likelihood(np.ones((1, 4)), np.zeros((4, 3)), np.zeros(4), np.zeros(3)) / np.log(2), 6)
-    -4.0
+    >>> round(np.exp(log_likelihood(np.ones((1, 4)), np.zeros((4, 3)), np.zeros(4), np.zeros(3))).item(), 9)
+    0.0625
     """
     log_z = log_partition(kernel, visible_bias, hidden_bias)
     return float(-free_energy(v, kernel, visible_bias, hidden_bias).mean() - log_z)
