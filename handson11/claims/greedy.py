@@ -90,11 +90,11 @@ def free_energy_tells(results):
         "error_ratio": float(results.values(many, "error_ratio", lost=np.inf).max()),
         "growth_difference_low": growth.low,
     }
-    effects = [effect("growth of the free-energy gap, 500 images minus 55,000", growth, " nats", 2)]
+    effects = [effect("growth of the free-energy gap, 500 images minus 55,000", growth, "nats", 2)]
     last = max(int(name[4:]) for name in results.experiment.metrics if name.startswith("gap_"))
     for arm in (many, few):
         for epoch in (0, 1, last):
             gap, error = (interval(results.values(arm, f"{what}_{epoch}")) for what in ("gap", "error"))
-            effects.append(effect(f"{arm}: free-energy gap after {epoch} epochs", gap, " nats", 2))
+            effects.append(effect(f"{arm}: free-energy gap after {epoch} epochs", gap, "nats", 2))
             effects.append(effect(f"{arm}: reconstruction error on validation images after {epoch} epochs", error))
     return measured, effects
