@@ -156,13 +156,15 @@ def test_attention_learns_it_too():
     assert model.top_words("The cow always ___ loudly", 1)[0][0] == "moos"
 
 
-def test_scores_are_those_of_keras(trained):
-    contexts, targets = trained.windows(SENTENCES[:7])
-    logits = np.array(trained(contexts))
+def test_scores_are_those_of_keras():
+    model = MaskedWordModel(Vocabulary.of(SENTENCES), dimension=4)  # untrained: every rank occurs
+    contexts, targets = model.windows(SENTENCES[:4])
+    logits = np.array(model(contexts))
     logits[:, :2] = -1e9
     top = keras.metrics.sparse_top_k_categorical_accuracy(targets, logits, k=5)
+    assert 0.1 < np.mean(top) < np.mean(keras.metrics.sparse_top_k_categorical_accuracy(targets, logits, k=6))
     loss = keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-    found = trained.scores(SENTENCES[:7])
+    found = model.scores(SENTENCES[:4])
     assert found["top_5"] == pytest.approx(np.mean(top))
     assert found["loss"] == pytest.approx(np.mean(loss), abs=1e-5)
     assert found["accuracy"] == pytest.approx(np.mean(logits.argmax(axis=1) == targets))
