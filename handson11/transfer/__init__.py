@@ -1,1 +1,24 @@
 """Reusing the layers of another network: tasks, clones that share nothing, freezing and thawing, measured gains."""
+
+from handson11.transfer.thawing import GradualUnfreezing, compile_again
+from handson11.transfer.tools import (
+    TwoTasks,
+    clone_with_weights,
+    compile_check,
+    freeze,
+    reuse_layers,
+    split_tasks,
+    unfreeze,
+)
+
+__all__ = [
+    "GradualUnfreezing",
+    "TwoTasks",
+    "clone_with_weights",
+    "compile_again",
+    "compile_check",
+    "freeze",
+    "reuse_layers",
+    "split_tasks",
+    "unfreeze",
+]
