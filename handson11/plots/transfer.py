@@ -1,0 +1,282 @@
+"""The figures of reused layers: what is copied, how many layers to keep, gains by rate, by pair and by label count."""
+
+import numpy as np
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from handson11.plots.style import PALETTE, ROLE, decade_ticks, label_line, log_ticks, look, panels
+
+_STATES = {"copied, frozen": "teal", "copied, free": "blue", "new": "orange"}
+_COUNTS = (look("purple", (0, (4, 2)), "s"), look("teal", (0, (7, 2)), "v"), look("blue", "-", "^"))
+
+
+def layer_stack(stages):
+    """Draw networks as stacks of layers, from general (below) to specific, with what happens to each layer.
+
+    Parameters
+    ----------
+    stages : dict of str → list of (str, str)
+        Title → layers from below, each with its name and its state: "source", "copied, frozen", "copied, free" or
+        "new".
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> axes = layer_stack({"source": [("hidden 1", "source")], "target": [("hidden 1", "copied, frozen")]})
+    >>> [text.get_text() for text in axes.texts if "frozen" in text.get_text()]
+    ['copied, frozen']
+    """
+    _, axes = panels(size=(7.2, 4.0))
+    tallest = max(len(layers) for layers in stages.values())
+    for column, (title, layers) in enumerate(stages.items()):
+        left = 2.7 * column
+        for row, (name, state) in enumerate(layers):
+            colour = PALETTE[_STATES.get(state, "ink")]
+            dashed = "--" if state == "new" else "-"
+            hatch = "///" if state.endswith("frozen") else None
+            box = Rectangle((left, row), 2.1, 0.72, facecolor="white", edgecolor=colour, lw=1.8, ls=dashed)
+            axes.add_patch(box)
+            if hatch:
+                axes.add_patch(Rectangle((left, row), 0.2, 0.72, facecolor="none", edgecolor=colour, hatch=hatch, lw=0))
+            middle = left + 1.1
+            axes.text(middle, row + 0.5, name, ha="center", va="center", fontsize=9, color=PALETTE["ink"])
+            if state != "source":
+                axes.text(middle, row + 0.2, state, ha="center", va="center", fontsize=8, color=colour)
+        axes.text(left + 1.05, tallest + 0.25, title, ha="center", va="bottom", fontsize=9, fontweight="bold")
+    arrow = {"arrowstyle": "-|>", "color": PALETTE["ink"], "lw": 1.2}
+    axes.annotate("", (-0.35, tallest - 0.3), (-0.35, 0.1), arrowprops=arrow)
+    for height, word in ((0.3, "general"), (tallest - 0.9, "specific")):
+        axes.text(-0.45, height, word, rotation=90, ha="right", va="center", fontsize=9)
+    axes.set(xlim=(-1.0, 2.7 * len(stages) - 0.5), ylim=(-0.2, tallest + 1.0))
+    axes.axis("off")
+    return axes
+
+
+def decision_path(questions, ends):
+    """Draw a path of questions: "yes" goes to the right, to an answer, "no" goes down to the next question.
+
+    Parameters
+    ----------
+    questions : list of (str, str, str)
+        Question, the word at the arrow to the right, and the answer there.
+    ends : str
+        What remains below the last question.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> axes = decision_path([("Is there a network of a similar task?", "no", "Start from scratch.")], "Reuse it.")
+    >>> axes.texts[0].get_text()
+    'Is there a network of a similar task?'
+    """
+    _, axes = panels(size=(7.2, 1.15 * len(questions) + 0.9))
+    last = len(questions)
+    arrow = {"arrowstyle": "-|>", "color": PALETTE["ink"], "lw": 1.3}
+    for row, (question, word, answer) in enumerate(questions):
+        y = -row
+        _box(axes, 0, y, 4.2, question, "blue")
+        _box(axes, 5.3, y, 4.4, answer, "green")
+        axes.annotate("", (5.3, y), (4.2, y), arrowprops=arrow)
+        axes.text(4.75, y + 0.1, word, ha="center", fontsize=9, fontweight="bold")
+        axes.annotate("", (2.1, y - 0.67), (2.1, y - 0.33), arrowprops=arrow)
+        other = "yes" if word == "no" else "no"
+        axes.text(2.2, y - 0.5, other, va="center", fontsize=9, fontweight="bold")
+    _box(axes, 0, -last, 4.2, ends, "green")
+    axes.set(xlim=(-0.1, 9.8), ylim=(-last - 0.45, 0.45))
+    axes.axis("off")
+    return axes
+
+
+def _box(axes, x, y, width, text, colour):
+    axes.add_patch(
+        FancyBboxPatch(
+            (x + 0.1, y - 0.28),
+            width - 0.2,
+            0.56,
+            boxstyle="round,pad=0.05",
+            facecolor="white",
+            edgecolor=PALETTE[colour],
+            lw=1.6,
+        )
+    )
+    axes.text(x + width / 2, y, text, ha="center", va="center", fontsize=8.5)
+
+
+def gains_by_layers(gains, ylabel="gain over scratch"):
+    """Draw the gain over the number of reused layers, one panel for each way to reuse them, one line a label count.
+
+    Parameters
+    ----------
+    gains : dict of str → dict of int → array of shape (layers, 3)
+        Panel → label count → value, low and high end for 1, 2, … reused layers; at most three label counts.
+    ylabel : str, default "gain over scratch"
+
+    Returns
+    -------
+    array of matplotlib Axes
+
+    Examples
+    --------
+    >>> axes = gains_by_layers({"frozen": {20: [[0.0, -0.1, 0.1], [-0.1, -0.2, 0.0]]}})
+    >>> axes[0].get_title(), axes[0].get_xlabel()
+    ('frozen', 'reused layers')
+    """
+    _, axes = panels(1, len(gains), sharey=True, squeeze=False)
+    for panel, (title, by_labels) in zip(axes[0], gains.items(), strict=True):
+        panel.axhline(0, **ROLE["reference"])
+        for place, (style, (labels, found)) in enumerate(zip(_COUNTS, by_labels.items(), strict=False)):
+            found = np.asarray(found, dtype=float)
+            k = np.arange(1, len(found) + 1) + 0.08 * (place - 1)
+            ends = np.abs(found[:, 1:] - found[:, :1]).T
+            panel.errorbar(k, found[:, 0], ends, capsize=2, label=f"{labels} labels", **style)
+        panel.set(title=title, xlabel="reused layers", xticks=np.arange(1, len(found) + 1))
+    axes[0, 0].set(ylabel=ylabel)
+    axes[0, 0].legend(loc="lower left", handlelength=3)
+    return axes[0]
+
+
+def accuracy_by_rate(pairs):
+    """Draw the accuracy of scratch and of transfer over the learning rate, and the gain below: mean and interval.
+
+    Parameters
+    ----------
+    pairs : dict of str → (rates, dict of str → array of shape (rates, 3), array of shape (rates, 3))
+        Title → the rates; value, low and high end of ``"scratch"`` and ``"transfer"``; the same of the gain.
+
+    Returns
+    -------
+    array of matplotlib Axes, of shape (2, pairs)
+
+    Examples
+    --------
+    >>> both = {"scratch": [[0.9, 0.8, 0.95]] * 2, "transfer": [[0.95, 0.9, 0.97]] * 2}
+    >>> accuracy_by_rate({"a pair": ([0.001, 0.01], both, [[0.05, 0.0, 0.1]] * 2)}).shape
+    (2, 1)
+    """
+    _, axes = panels(2, len(pairs), sharex=True, sharey="row", squeeze=False)
+    for column, (title, (rates, methods, gain)) in zip(axes.T, pairs.items(), strict=True):
+        for method, found in methods.items():
+            found = np.asarray(found, dtype=float)
+            column[0].plot(rates, found[:, 0], label=method, **ROLE[method])
+            column[0].fill_between(rates, found[:, 1], found[:, 2], color=ROLE[method]["color"], alpha=0.2, lw=0)
+        gain = np.asarray(gain, dtype=float)
+        ends = np.abs(gain[:, 1:] - gain[:, :1]).T
+        column[1].axhline(0, **ROLE["reference"])
+        column[1].errorbar(rates, gain[:, 0], ends, capsize=2, **look("green", "-", "s"))
+        column[0].set(title=title, xscale="log")
+        column[1].set(xlabel="learning rate (log scale)")
+        decade_ticks(column[1].xaxis)
+    axes[0, 0].set(ylabel="test accuracy")
+    axes[0, 0].legend(loc="lower left")
+    axes[1, 0].set(ylabel="gain of transfer")
+    return axes
+
+
+def gains_of_pairs(gains, names=None):
+    """Draw one dot for the mean gain of each pair of classes, one row for each network and label count.
+
+    Parameters
+    ----------
+    gains : dict of str → array of shape (pairs,)
+        Row → mean gain of every pair.
+    names : sequence of str, optional
+        Names of the pairs: the best and the worst of each row are named.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> axes = gains_of_pairs({"dense, 20 labels": [0.01, -0.02, 0.0]}, ["a", "b", "c"])
+    >>> [text.get_text() for text in axes.texts]
+    ['a', 'b']
+    """
+    _, axes = panels(size=(7.2, 0.75 * len(gains) + 1.0))
+    axes.axvline(0, **ROLE["reference"])
+    for row, (title, values) in enumerate(gains.items()):
+        values = np.asarray(values, dtype=float)
+        style = ROLE["convolutional_network" if title.startswith("conv") else "dense_network"]
+        spread = np.random.default_rng(0).uniform(-0.16, 0.16, len(values))
+        axes.plot(values, -row + spread, ls="", marker=style["marker"], color=style["color"], alpha=0.55, markersize=5)
+        axes.plot([values.mean()] * 2, [-row - 0.3, -row + 0.3], color=PALETTE["ink"], lw=2.2)
+        if names is not None:
+            for place, side in ((values.argmax(), "center"), (values.argmin(), "center")):
+                axes.text(values[place], -row + 0.27, names[place], ha=side, fontsize=8)
+    axes.set(yticks=-np.arange(len(gains)), yticklabels=list(gains), xlabel="mean gain of transfer in test accuracy")
+    axes.set_ylim(-len(gains) + 0.5, 0.55)
+    return axes
+
+
+def accuracy_by_step(steps, curves, places, target=None):
+    """Draw the validation accuracy over the steps: mean and range over seeds of each method.
+
+    Parameters
+    ----------
+    steps : array of shape (n,)
+    curves : dict of role → array of shape (seeds, n)
+    places : dict of role → (step, accuracy)
+        Where the name of each line stands.
+    target : float, optional
+        An accuracy to reach: a dashed line.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> axes = accuracy_by_step([0, 3], {"scratch": [[0.2, 0.5]], "transfer": [[0.2, 0.7]]}, {"scratch": (3, 0.5)}, 0.6)
+    >>> len(axes.lines)
+    3
+    """
+    _, axes = panels()
+    for role, values in curves.items():
+        values = np.asarray(values, dtype=float)
+        axes.plot(steps, values.mean(axis=0), markevery=max(1, len(steps) // 9), **ROLE[role])
+        axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=ROLE[role]["color"], alpha=0.15, lw=0)
+        if role in places:
+            label_line(axes, *places[role], role, role)
+    if target is not None:
+        axes.axhline(target, **ROLE["reference"])
+    axes.set(xlabel="step", ylabel="validation accuracy")
+    return axes
+
+
+def gains_by_labels(curves, places, xlabel="labels of each class"):
+    """Draw the gain over scratch against the number of labels for several sources: value and interval.
+
+    Parameters
+    ----------
+    curves : dict of str → (role, labels, array of shape (labels, 3))
+        Name → role, label counts, and value, low and high end of the gain; at most six.
+    places : dict of str → (labels, gain)
+        Where the name of each line stands.
+    xlabel : str
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> axes = gains_by_labels({"reused": ("transfer", [1, 10], [[0.1, 0.0, 0.2], [0.0, -0.1, 0.1]])}, {})
+    >>> axes.get_xscale()
+    'log'
+    """
+    _, axes = panels(size=(7.2, 4.2))
+    axes.axhline(0, **ROLE["reference"])
+    for name, (role, labels, found) in curves.items():
+        found = np.asarray(found, dtype=float)
+        ends = np.abs(found[:, 1:] - found[:, :1]).T
+        axes.errorbar(labels, found[:, 0], ends, capsize=2, **ROLE[role])
+        if name in places:
+            label_line(axes, *places[name], name, role)
+    axes.set(xscale="log", xlabel=xlabel, ylabel="gain over scratch in test accuracy")
+    log_ticks(axes.xaxis)
+    return axes
