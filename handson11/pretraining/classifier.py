@@ -5,6 +5,7 @@ import keras
 from handson11._check import require, require_number
 from handson11.models import _different_seeds
 from handson11.pretraining.autoencoder import dense, require_size
+from handson11.transfer.tools import freeze, reuse_layers
 
 
 def classifier_from_encoder(encoder, n_classes, frozen=False, n_layers=None, seed=None):
@@ -36,6 +37,7 @@ def classifier_from_encoder(encoder, n_classes, frozen=False, n_layers=None, see
 
     See Also
     --------
+    handson11.transfer.reuse_layers : the same with a head of your own.
     keras.models.clone_model : copies the layers but not their weights.
 
     Examples
@@ -46,24 +48,16 @@ def classifier_from_encoder(encoder, n_classes, frozen=False, n_layers=None, see
     >>> model.output_shape, len(model.trainable_weights)
     ((None, 10), 2)
     >>> [layer.name for layer in classifier_from_encoder(autoencoder.encoder, 10, n_layers=1).layers]
-    ['encoder_1', 'logits']
+    ['encoder_1_reused', 'flatten', 'logits']
     """
     require(isinstance(encoder, keras.Sequential), "encoder", "be a keras.Sequential", encoder, TypeError)
     require(encoder.built, "encoder", "be built: start it with keras.Input", encoder)
     require_size("n_classes", n_classes)
     require_number("n_classes", n_classes, "be >= 2", low=2)
-    places = [place for place, layer in enumerate(encoder.layers) if layer.weights]
     if n_layers is None:
-        n_layers = len(places)
-    require_number("n_layers", n_layers, f"be between 1 and the {len(places)} layers with weights", 1, len(places))
-    end = places[n_layers] if n_layers < len(places) else len(encoder.layers)
-    layers = [keras.Input(encoder.input_shape[1:])]
-    layers += [layer.__class__.from_config(layer.get_config()) for layer in encoder.layers[:end]]
-    model = keras.Sequential(layers)
-    for copy, layer in zip(model.layers, encoder.layers[:end], strict=True):
-        copy.set_weights(layer.get_weights())
-        copy.trainable = not frozen
-    if len(model.output_shape) > 2:
-        model.add(keras.layers.Flatten(name="flatten"))
-    model.add(dense(n_classes, None, next(_different_seeds(seed)), "logits"))
+        n_layers = sum(bool(layer.weights) for layer in encoder.layers)
+    head = [keras.layers.Flatten(name="flatten"), dense(n_classes, None, next(_different_seeds(seed)), "logits")]
+    model = reuse_layers(encoder, n_layers, head)
+    if frozen:
+        freeze(model.layers[:-1])
     return model

@@ -300,7 +300,7 @@ def test_the_lower_layers_of_a_discriminator_come_with_their_activations():
         (
             lambda: classifier_from_encoder(DenseAutoencoder().encoder, 10, n_layers=3),
             ValueError,
-            "`n_layers` must be between 1 and the 2 layers with weights. Received: n_layers=3",
+            "`n_layers` must be between 1 and 2, the layers of the model that have weights. Received: n_layers=3",
         ),
     ],
 )
