@@ -58,6 +58,13 @@ from handson11.plots.style import (
     panels,
     use_style,
 )
+from handson11.plots.transfer_page import (
+    best_of_many,
+    class_samples,
+    gain_by_rate,
+    gains_over_pairs,
+    thawing_curves,
+)
 from handson11.plots.unstable_gradients import (
     activation_family,
     activation_histograms,
@@ -160,6 +167,11 @@ __all__ = [
     "steps_of_arms",
     "three_pretrainers",
     "two_way_factors",
+    "best_of_many",
+    "class_samples",
+    "gain_by_rate",
+    "gains_over_pairs",
+    "thawing_curves",
     "use_style",
     "word_guesses",
 ]
