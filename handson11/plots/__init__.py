@@ -58,6 +58,13 @@ from handson11.plots.style import (
     panels,
     use_style,
 )
+from handson11.plots.transfer import (
+    accuracy_by_step,
+    decision_path,
+    gains_by_labels,
+    gains_by_layers,
+    layer_stack,
+)
 from handson11.plots.transfer_page import (
     best_of_many,
     class_samples,
@@ -94,6 +101,11 @@ from handson11.plots.unstable_gradients import (
 from handson11.plots.words import few_label_curves, hidden_word, word_guesses
 
 __all__ = [
+    "accuracy_by_step",
+    "decision_path",
+    "gains_by_labels",
+    "gains_by_layers",
+    "layer_stack",
     "BAD_REGION",
     "CONTOUR_LINE",
     "GOOD_REGION",

@@ -1,9 +1,9 @@
-"""The figures of reused layers: what is copied, how many layers to keep, gains by rate, by pair and by label count."""
+"""The figures of reused layers: what is copied, how many layers to keep, gains by layer and by label count."""
 
 import numpy as np
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from handson11.plots.style import PALETTE, ROLE, decade_ticks, label_line, log_ticks, look, panels
+from handson11.plots.style import PALETTE, ROLE, label_line, log_ticks, look, panels
 
 _STATES = {"copied, frozen": "teal", "copied, free": "blue", "new": "orange"}
 _COUNTS = (look("purple", (0, (4, 2)), "s"), look("teal", (0, (7, 2)), "v"), look("blue", "-", "^"))
@@ -138,79 +138,6 @@ def gains_by_layers(gains, ylabel="gain over scratch"):
     axes[0, 0].set(ylabel=ylabel)
     axes[0, 0].legend(loc="lower left", handlelength=3)
     return axes[0]
-
-
-def accuracy_by_rate(pairs):
-    """Draw the accuracy of scratch and of transfer over the learning rate, and the gain below: mean and interval.
-
-    Parameters
-    ----------
-    pairs : dict of str → (rates, dict of str → array of shape (rates, 3), array of shape (rates, 3))
-        Title → the rates; value, low and high end of ``"scratch"`` and ``"transfer"``; the same of the gain.
-
-    Returns
-    -------
-    array of matplotlib Axes, of shape (2, pairs)
-
-    Examples
-    --------
-    >>> both = {"scratch": [[0.9, 0.8, 0.95]] * 2, "transfer": [[0.95, 0.9, 0.97]] * 2}
-    >>> accuracy_by_rate({"a pair": ([0.001, 0.01], both, [[0.05, 0.0, 0.1]] * 2)}).shape
-    (2, 1)
-    """
-    _, axes = panels(2, len(pairs), sharex=True, sharey="row", squeeze=False)
-    for column, (title, (rates, methods, gain)) in zip(axes.T, pairs.items(), strict=True):
-        for method, found in methods.items():
-            found = np.asarray(found, dtype=float)
-            column[0].plot(rates, found[:, 0], label=method, **ROLE[method])
-            column[0].fill_between(rates, found[:, 1], found[:, 2], color=ROLE[method]["color"], alpha=0.2, lw=0)
-        gain = np.asarray(gain, dtype=float)
-        ends = np.abs(gain[:, 1:] - gain[:, :1]).T
-        column[1].axhline(0, **ROLE["reference"])
-        column[1].errorbar(rates, gain[:, 0], ends, capsize=2, **look("green", "-", "s"))
-        column[0].set(title=title, xscale="log")
-        column[1].set(xlabel="learning rate (log scale)")
-        decade_ticks(column[1].xaxis)
-    axes[0, 0].set(ylabel="test accuracy")
-    axes[0, 0].legend(loc="lower left")
-    axes[1, 0].set(ylabel="gain of transfer")
-    return axes
-
-
-def gains_of_pairs(gains, names=None):
-    """Draw one dot for the mean gain of each pair of classes, one row for each network and label count.
-
-    Parameters
-    ----------
-    gains : dict of str → array of shape (pairs,)
-        Row → mean gain of every pair.
-    names : sequence of str, optional
-        Names of the pairs: the best and the worst of each row are named.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Examples
-    --------
-    >>> axes = gains_of_pairs({"dense, 20 labels": [0.01, -0.02, 0.0]}, ["a", "b", "c"])
-    >>> [text.get_text() for text in axes.texts]
-    ['a', 'b']
-    """
-    _, axes = panels(size=(7.2, 0.75 * len(gains) + 1.0))
-    axes.axvline(0, **ROLE["reference"])
-    for row, (title, values) in enumerate(gains.items()):
-        values = np.asarray(values, dtype=float)
-        style = ROLE["convolutional_network" if title.startswith("conv") else "dense_network"]
-        spread = np.random.default_rng(0).uniform(-0.16, 0.16, len(values))
-        axes.plot(values, -row + spread, ls="", marker=style["marker"], color=style["color"], alpha=0.55, markersize=5)
-        axes.plot([values.mean()] * 2, [-row - 0.3, -row + 0.3], color=PALETTE["ink"], lw=2.2)
-        if names is not None:
-            for place, side in ((values.argmax(), "center"), (values.argmin(), "center")):
-                axes.text(values[place], -row + 0.27, names[place], ha=side, fontsize=8)
-    axes.set(yticks=-np.arange(len(gains)), yticklabels=list(gains), xlabel="mean gain of transfer in test accuracy")
-    axes.set_ylim(-len(gains) + 0.5, 0.55)
-    return axes
 
 
 def accuracy_by_step(steps, curves, places, target=None):
