@@ -138,7 +138,10 @@ def clone_with_weights(model):
     >>> bool(np.all(twin.layers[0].kernel == model.layers[0].kernel)), twin.layers[0] is model.layers[0]
     (True, False)
     """
-    return _copy(model)
+    _require_graph(model)
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    return clone
 
 
 def reuse_layers(model, n_layers, head, share=False, input_shape=None):
@@ -196,7 +199,10 @@ def reuse_layers(model, n_layers, head, share=False, input_shape=None):
     try:
         if isinstance(model, keras.Sequential):
             return _reused_chain(model, model.layers[:cut], head, share)
-        source = model if share else _copy(model, _renamed)
+        source = model
+        if not share:
+            source = keras.models.clone_model(model, clone_function=_renamed)
+            source.set_weights(model.get_weights())
         reused = source.layers[:cut]
         output = reused[-1].output
         for layer in head:
@@ -232,14 +238,6 @@ def _reused_chain(model, layers, head, share):
 def _renamed(layer):
     settings = layer.get_config()
     return layer.__class__.from_config({**settings, "name": f"{settings['name']}_reused"})
-
-
-def _copy(model, clone_layer=None):
-    """Return a clone with weights."""
-    _require_graph(model)
-    clone = keras.models.clone_model(model, clone_function=clone_layer)
-    clone.set_weights(model.get_weights())
-    return clone
 
 
 def freeze(model):
