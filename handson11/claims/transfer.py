@@ -7,8 +7,8 @@ import numpy as np
 from handson11.claims.runs import transfer as runs
 from handson11.claims.runs.transfer import name_of
 from handson11.claims.studies import study
-from handson11.experiments.declared import Experiment
-from handson11.experiments.ledger import effect
+from handson11.experiments.declared import Experiment, read_results
+from handson11.experiments.ledger import effect, read_entry
 from handson11.experiments.runs import choose_learning_rate
 from handson11.experiments.statistics import Interval, interval
 
@@ -741,3 +741,33 @@ def convolutional_networks_transfer_better(dense_sources, convolutional_sources,
     effects += [*_gain_effects(dense, "dense"), *_gain_effects(convolutional, "convolutional")]
     effects += [_source_effect(dense_sources, "dense"), _source_effect(convolutional_sources, "convolutional")]
     return measured, effects
+
+
+# The whole section
+
+PER_CLASS = (1, 2, 5, 10, 50)
+LAYER_SOURCES = {
+    "reused layers": ("CL-35", "similar target, by label count", "transfer", "scratch", LABEL_COUNTS, 5, 0.2),
+    "autoencoder": ("CL-48", "few labels, dense network", "fine-tuned", "scratch", PER_CLASS, 1, 0.1),
+    "GAN": ("CL-49", "layers of a discriminator", "convolutions", "scratch", PER_CLASS, 1, 0.1),
+    "rotation": ("CL-53", "few labels of clothes", "rotation", "scratch", PER_CLASS, 1, 0.1),
+    "instance pairs": ("CL-53", "few labels of clothes", "instance pairs", "altered scratch", PER_CLASS, 1, 0.1),
+    "masked words": ("CL-53", "masked words", "fine-tuned", "scratch", (5, 20, 100, 500), 1, 1 / 3),
+}
+"""Where the layers come from → claim, part of the experiment's name, arm, what it is compared with, label counts, the
+number of classes that share a count, and the accuracy of guessing."""
+
+
+def gain_curves():
+    """Return the gain over scratch by labels per class, for each source of layers whose full run is in the ledger.
+
+    A dict of name → (labels of each class, array of value, low and high end); lost runs count as chance.
+    """
+    curves = {}
+    for name, (claim, part, arm, base, counts, classes, chance) in LAYER_SOURCES.items():
+        if read_entry(claim) is not None:
+            (results,) = (one for one in read_results(claim) if part in one.experiment.name)
+            found = [difference(results, f"{arm}, {count}", f"{base}, {count}", lost=chance) for count in counts]
+            ends = np.array([[one.value, one.low, one.high] for one in found])
+            curves[name] = [count / classes for count in counts], ends
+    return curves

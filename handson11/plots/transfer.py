@@ -6,6 +6,14 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from handson11.plots.style import PALETTE, ROLE, label_line, log_ticks, look, panels
 
 _STATES = {"copied, frozen": "teal", "copied, free": "blue", "new": "orange"}
+_SOURCES = {
+    "reused layers": look("teal", (0, (7, 2)), "v"),
+    "autoencoder": ROLE["autoencoder"],
+    "GAN": ROLE["gan"],
+    "rotation": ROLE["rotation"],
+    "instance pairs": look("orange", (0, (6, 2, 1, 2)), "P"),
+    "masked words": ROLE["masked_words"],
+}
 _COUNTS = (look("purple", (0, (4, 2)), "s"), look("teal", (0, (7, 2)), "v"), look("blue", "-", "^"))
 
 
@@ -176,15 +184,16 @@ def accuracy_by_step(steps, curves, places, target=None):
 
 
 def gains_by_labels(curves, places, xlabel="labels of each class"):
-    """Draw the gain over scratch against the number of labels for several sources: value and interval.
+    """Draw the gain over scratch against the number of labels for several sources of layers: value and interval.
 
     Parameters
     ----------
-    curves : dict of str → (role, labels, array of shape (labels, 3))
-        Name → role, label counts, and value, low and high end of the gain; at most six.
+    curves : dict of str → (labels, array of shape (labels, 3))
+        Source ("reused layers", "autoencoder", "GAN", "rotation", "instance pairs" or "masked words") → label counts;
+        value, low and high end of the gain.
     places : dict of str → (labels, gain)
         Where the name of each line stands.
-    xlabel : str
+    xlabel : str, default "labels of each class"
 
     Returns
     -------
@@ -192,18 +201,18 @@ def gains_by_labels(curves, places, xlabel="labels of each class"):
 
     Examples
     --------
-    >>> axes = gains_by_labels({"reused": ("transfer", [1, 10], [[0.1, 0.0, 0.2], [0.0, -0.1, 0.1]])}, {})
-    >>> axes.get_xscale()
-    'log'
+    >>> axes = gains_by_labels({"GAN": ([1, 10], [[0.1, 0.0, 0.2], [0.0, -0.1, 0.1]])}, {"GAN": (10, 0.0)})
+    >>> axes.get_xscale(), axes.texts[0].get_text()
+    ('log', 'GAN')
     """
     _, axes = panels(size=(7.2, 4.2))
     axes.axhline(0, **ROLE["reference"])
-    for name, (role, labels, found) in curves.items():
+    for name, (labels, found) in curves.items():
         found = np.asarray(found, dtype=float)
         ends = np.abs(found[:, 1:] - found[:, :1]).T
-        axes.errorbar(labels, found[:, 0], ends, capsize=2, **ROLE[role])
+        axes.errorbar(labels, found[:, 0], ends, capsize=2, **_SOURCES[name])
         if name in places:
-            label_line(axes, *places[name], name, role)
+            label_line(axes, *places[name], name, color=_SOURCES[name]["color"])
     axes.set(xscale="log", xlabel=xlabel, ylabel="gain over scratch in test accuracy")
     log_ticks(axes.xaxis)
     return axes

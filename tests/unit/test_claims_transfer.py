@@ -369,3 +369,14 @@ def test_gains_are_paired():
     gains = studies.pair_gains(results, 20)
     assert gains.shape == (45, 10)
     np.testing.assert_allclose(gains[:, 0], np.arange(45) / 1000, atol=1e-12)
+
+
+def test_the_gains_of_the_section_come_from_the_ledger(monkeypatch):
+    results = made_up(studies.LABEL_CURVES, lambda arm, metric: 0.8 if arm.startswith("transfer") else 0.7)
+    monkeypatch.setattr(studies, "read_entry", lambda claim: {} if claim == "CL-35" else None)
+    monkeypatch.setattr(studies, "read_results", lambda claim: [results])
+    curves = studies.gain_curves()
+    assert list(curves) == ["reused layers"]
+    labels, found = curves["reused layers"]
+    assert labels == [2, 4, 10, 20, 40, 100]
+    np.testing.assert_allclose(found, 0.1)
