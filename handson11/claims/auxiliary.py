@@ -154,41 +154,20 @@ def auxiliary_layers_help(images, class_pairs, words, faces):
         for task, found in by_task.items()
     ]
     effects.append(effect("tasks whose gain is negative (of 4)", sum(found.high < 0 for found in by_task.values())))
-    for results, of in ((images, "ten classes"), (class_pairs, "five classes"), (faces, "faces")):
-        effects += _of_one_experiment(results, of, DECIDING if results is not faces else PICTURES)
-    effects += [_gain(images, "instance pairs", "altered scratch", (count,)) for count in LABELS]
-    for arm in ("instance pairs, all layers", "instance pairs, frozen"):
-        effects.append(_gain(images, arm, "altered scratch", DECIDING))
-    for arm in ("rotation", "instance pairs"):
-        effects.append(_auxiliary(images, arm, "auxiliary", "accuracy of the auxiliary task"))
+    effects += [
+        _gain(images, arm, DECIDING) for arm in ("altered scratch", "instance pairs, plain", "rotation, frozen")
+    ]
+    effects += [_gain(class_pairs, arm, DECIDING) for arm in ("class pairs, frozen", "leaking pairs")]
+    effects += [_gain(faces, arm, PICTURES) for arm in ("face pairs", "face pairs, frozen")]
     for results, arm, who in ((class_pairs, "class pairs", "classes"), (faces, "face pairs", "persons")):
         for metric, which in (("auxiliary", "known"), ("unseen", "unseen")):
             effects.append(_auxiliary(results, arm, metric, f"accuracy on pairs of {which} {who}"))
-    return measured, effects + words_effects(words)
+    return measured, effects + [found for found in words_effects(words) if "bag of words" in found["what"]]
 
 
-def _of_one_experiment(results, of, deciding):
-    """Return the accuracies of scratch, and all gains over it, for each label count and on average."""
-    arms = [name.rpartition(", ")[::2] for name in results.experiment.arms]
-    effects = []
-    for arm, count in arms:
-        if arm == "scratch":
-            accuracy = interval(results.values(f"{arm}, {count}", "test_accuracy", lost=chance(results)))
-            effects.append(effect(f"{of}: scratch, {count} per class: test accuracy", accuracy))
-        else:
-            effects.append(_gain(results, arm, "scratch", (int(count),)))
-    methods = dict.fromkeys(arm for arm, _ in arms if arm != "scratch")
-    return effects + [_gain(results, arm, "scratch", deciding) for arm in methods]
-
-
-def _gain(results, arm, base, labels):
-    found = interval(100 * gains(results, arm, labels, base).mean(axis=0))
-    few = (
-        f"{arm}, {labels[0]} per class: gain"
-        if len(labels) == 1
-        else f"{arm}: gain, mean of {labels[0]} to {labels[-1]}"
-    )
-    return effect(f"{few} over {base}", found, "points")
+def _gain(results, arm, labels):
+    found = interval(100 * gains(results, arm, labels).mean(axis=0))
+    return effect(f"{arm}: gain over scratch, mean of {labels[0]} to {labels[-1]} per class", found, "points")
 
 
 def _auxiliary(results, arm, metric, what):
