@@ -34,7 +34,11 @@ NOTHING_RANDOM = {
     "one gradient again and again",
     "momentum and Nesterov's form on quadratics, each at its best rate",
 }
-ONLY_TUNING = {"choice of the rate among the nine"}
+ONLY_TUNING = {
+    "choice of the rate among the nine",
+    "frozen first, then free, choice of both rates",
+    "lower layers kept under a new output layer, choice of their number and of the rate",
+}
 EXPLANATIONS = {
     "identical_histories": "same|identical",
     "constant_schedule": "schedule",
