@@ -661,8 +661,11 @@ def _pair_sources(kind):
 
 
 PAIR_SOURCES = {kind: _pair_sources(kind) for kind in NETWORKS}
+PAIR_SEEDS = {"dense": range(10), "convolutional": range(5)}
 PAIR_GAINS = {
-    kind: pairs_experiment(network, name=f"scratch and transfer on all pairs of classes, {kind}")
+    kind: pairs_experiment(
+        network, seeds=PAIR_SEEDS[kind], name=f"scratch and transfer on all pairs of classes, {kind}"
+    )
     for kind, network in NETWORKS.items()
 }
 
@@ -751,7 +754,7 @@ LAYER_SOURCES = {
     "autoencoder": ("CL-48", "few labels, dense network", "fine-tuned", "scratch", PER_CLASS, 1, 0.1),
     "GAN": ("CL-49", "layers of a discriminator", "convolutions", "scratch", PER_CLASS, 1, 0.1),
     "rotation": ("CL-53", "few labels of clothes", "rotation", "scratch", PER_CLASS, 1, 0.1),
-    "instance pairs": ("CL-53", "few labels of clothes", "instance pairs", "altered scratch", PER_CLASS, 1, 0.1),
+    "instance pairs": ("CL-53", "few labels of clothes", "instance pairs, plain", "scratch", PER_CLASS, 1, 0.1),
     "masked words": ("CL-53", "masked words", "fine-tuned", "scratch", (5, 20, 100, 500), 1, 1 / 3),
 }
 """Where the layers come from → claim, part of the experiment's name, arm, what it is compared with, label counts, the
