@@ -105,9 +105,7 @@ def network(description, seed, weights=None, reused=0, frozen=0):
     return model
 
 
-def train_few(
-    description, task, seed, learning_rate, steps=200, batch_size=32, optimizer="adam", frozen=0, model=None
-):
+def train_few(description, task, seed, learning_rate, steps=200, batch_size=32, optimizer="adam", frozen=0, model=None):
     """Train a network of a description for about ``steps`` steps and return the :class:`~handson11.experiments.Run`.
 
     One compiled function serves all seeds, rates and start weights.
