@@ -38,7 +38,6 @@ def classifier_from_encoder(encoder, n_classes, frozen=False, n_layers=None, see
     See Also
     --------
     handson11.transfer.reuse_layers : the same with a head of your own.
-    keras.models.clone_model : copies the layers but not their weights.
 
     Examples
     --------

@@ -358,7 +358,7 @@ class MaskedWordModel(keras.Model):
         return {**super().get_config(), "vocabulary": list(self.vocabulary.words), **self.settings}
 
     def windows(self, sentences):
-        """Return the contexts and targets of sentences, see :func:`windows`."""
+        """Return the contexts and targets of sentences, see ``windows``."""
         return windows(sentences, self.vocabulary, self.settings["left"], self.settings["right"])
 
     def fit(self, sentences, epochs=1, validation=None, batch_size=512, **kwargs):
@@ -493,7 +493,7 @@ class NeighbourTable:
     Parameters
     ----------
     contexts : array of shape (targets, left + right)
-        What :func:`windows` returns for training sentences.
+        What ``windows`` returns for training sentences.
     targets : array of shape (targets,)
         The hidden words.
     left : int, default 4

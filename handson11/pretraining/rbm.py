@@ -295,7 +295,7 @@ class RBM(keras.Model):
 
     No unit is linked with another one of its own layer (hence *restricted*), so that all units of a layer are drawn at
     once. ``fit(x)`` needs no labels. There is no loss to minimize: the optimizer applies the estimate of
-    :func:`contrastive_divergence`. ``call`` returns :math:`P(h = 1 \mid v)`, the features.
+    ``contrastive_divergence``. ``call`` returns :math:`P(h = 1 \mid v)`, the features.
 
     Parameters
     ----------
