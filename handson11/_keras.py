@@ -58,3 +58,14 @@ def schedule_of(optimizer):
     """Return the schedule that an optimizer follows, or None if its rate is a number or a function."""
     rate = getattr(optimizer, "_learning_rate", None)
     return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
+
+
+def compiled_state(model):
+    """Return (dict of layer → ``trainable`` when the model was compiled, dict of the arguments of ``compile``)."""
+    trainable, settings = (getattr(model, name, None) for name in ("_compiled_trainable_state", "_compile_config"))
+    if trainable is None or not hasattr(settings, "config"):
+        raise RuntimeError(
+            f"Models of Keras {keras.__version__} note how they were compiled in another way than those of Keras 3.6 "
+            "to 3.15."
+        )
+    return dict(trainable), dict(settings.config)

@@ -18,6 +18,8 @@ TAG = re.compile(r"\s*\\tag\{([^}]*)\}")
 REPEATED_IDS = {"exercise-content", "solution-content", "proof-content"}
 VERDICT = re.compile(r"CL-\d+ (confirmed|partly|refuted|open|not judged)\b")
 FULL_RUN = "    full run: "
+FINDINGS_SHOWN, FINDINGS_FOLDED = 8, 3
+"""A verdict shows its first findings; the rest is folded away, if it is at least so many."""
 
 
 def mathjax_folder():
@@ -66,7 +68,15 @@ def verdict_card(lines, classes):
     )
     card = nodes.container(classes=[*classes, "verdict", "verdict-" + VERDICT.match(lines[0])[1].split()[0]])
     card += nodes.paragraph("", "", link, nodes.Text(" " + rest))
-    card += [nodes.paragraph("", line.strip(), classes=["full-run"]) for line in lines[1:]]
+    findings = [nodes.paragraph("", line.strip(), classes=["full-run"]) for line in lines[1:]]
+    rest = len(findings) - FINDINGS_SHOWN
+    if rest < FINDINGS_FOLDED:
+        card += findings
+        return card
+    card += findings[:FINDINGS_SHOWN]
+    card += nodes.raw("", f"<details><summary>{rest} more findings of the full run</summary>", format="html")
+    card += findings[FINDINGS_SHOWN:]
+    card += nodes.raw("", "</details>", format="html")
     return card
 
 

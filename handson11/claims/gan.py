@@ -7,7 +7,7 @@ from handson11.experiments.declared import Experiment
 from handson11.experiments.ledger import effect
 from handson11.experiments.statistics import interval
 
-TRAINED = {"steps": 2000, "batch_size": 64, "learning_rate": 0.001}
+TRAINED = {"steps": 4000, "batch_size": 64, "learning_rate": 0.001}
 ARMS = {
     "scratch": {"reused": 0, "frozen": 0, "gan": None},
     "convolutions": {"reused": 2, "frozen": 0, "gan": TRAINED},

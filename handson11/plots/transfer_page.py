@@ -82,8 +82,9 @@ def thawing_curves(curves, moment, places, ylabel="validation accuracy"):
         axes.plot(np.arange(1, len(values) + 1), values, **ROLE[role])
         label_line(axes, *places[role], METHODS[role], role)
     low, high = axes.get_ylim()
-    axes.text(moment + 0.6, low + 0.04 * (high - low), "thawed", va="bottom")
-    axes.text(moment + 0.4, low + 0.04 * (high - low), "frozen", va="bottom", ha="right")
+    middle = (low + high) / 2
+    axes.text(moment + 0.6, middle, "thawed", va="center")
+    axes.text(moment + 0.4, middle, "frozen", va="center", ha="right")
     axes.set(xlabel="epoch", ylabel=ylabel, xlim=(0.5, None), ylim=(low, high))
     axes.xaxis.get_major_locator().set_params(integer=True)
     return axes
@@ -176,7 +177,8 @@ def gains_over_pairs(gains, marked, xlim=(-6, 6), width=0.25):
         for number, (name, pair) in enumerate(marked.items()):
             mean, height = values[pair].mean(), top * (1.06 + 0.14 * number)
             ax.plot([mean, mean], [0, height], color=PALETTE["ink"], ls="-", lw=1.4)
-            label_line(ax, mean, height, name, xytext=(4, 0), fontsize=8)
+            away = {"xytext": (4, 0)} if mean >= 0 else {"xytext": (-4, 0), "ha": "right"}
+            label_line(ax, mean, height, name, fontsize=8, **away)
         ax.set(title=title, xlabel="gain of transfer (points)", ylim=(0, top * 1.32), xlim=xlim)
     axes[0, 0].set(ylabel="runs")
     return axes[0]

@@ -187,6 +187,16 @@ def test_the_lines_of_the_full_run_stand_in_the_card_and_its_number_leads_to_the
     assert (link["reftype"], link["reftarget"], link.astext()) == ("ref", "cl-30", "CL-30")
 
 
+@pytest.mark.parametrize(("findings", "folded"), [(8, 0), (10, 0), (11, 3), (55, 47)])
+def test_many_findings_are_folded_away_and_none_is_lost(extension, findings, folded):
+    lines = ["CL-30 partly: it turns.", *(f"    full run: {number}" for number in range(findings))]
+    parts = [block.astext() for block in extension.verdict_card(lines, ["output"])]
+    told = [f"<details><summary>{folded} more findings of the full run</summary>", "</details>"] if folded else []
+    assert [text for text in parts if text.startswith("<")] == told
+    assert [text for text in parts[1:] if not text.startswith("<")] == [f"full run: {n}" for n in range(findings)]
+    assert not folded or parts.index(told[0]) == 9
+
+
 # The page
 
 
