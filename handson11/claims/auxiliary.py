@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from handson11.claims.pretraining import LABELS, per_label_count
 from handson11.claims.runs.auxiliary import with_few_labels
 from handson11.claims.runs.cheap_labels import labels_told, pairs_counted
 from handson11.claims.studies import study
@@ -11,7 +12,6 @@ from handson11.experiments.declared import Experiment
 from handson11.experiments.ledger import effect
 from handson11.experiments.statistics import interval
 
-LABELS = (1, 2, 5, 10, 50)
 DECIDING = LABELS[:-1]
 """Labels per class at which the claim is judged; 50 are run for the curve."""
 PICTURES = (1, 2, 5)
@@ -37,17 +37,6 @@ def of_layers(auxiliary, **more):
         ", all layers": {**shared, "reused": 3},
         ", frozen": {**shared, "reused": 3, "frozen": 3},
     }
-
-
-def per_label_count(arms, labels=LABELS):
-    """Return one arm for each method and number of labels, such as ``"scratch, 5"``.
-
-    Examples
-    --------
-    >>> per_label_count({"scratch": {"reused": 0}}, (1, 5))
-    {'scratch, 1': {'reused': 0, 'labels': 1}, 'scratch, 5': {'reused': 0, 'labels': 5}}
-    """
-    return {f"{name}, {count}": {**settings, "labels": count} for name, settings in arms.items() for count in labels}
 
 
 def _experiment(name, real_task, arms, labels=LABELS):

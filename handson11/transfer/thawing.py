@@ -6,8 +6,7 @@ import keras
 import numpy as np
 
 from handson11._check import require, require_number
-from handson11._keras import schedule_of
-from handson11._keras import compiled_state
+from handson11._keras import compiled_state, schedule_of
 from handson11.transfer.tools import unfreeze
 
 
