@@ -165,10 +165,11 @@ def gains_over_pairs(gains, marked, xlim=(-6, 6), width=0.25):
     ['few', 'many']
     """
     _, axes = panels(1, len(gains), sharey=True, squeeze=False)
-    edges = np.arange(xlim[0] - width / 2, xlim[1] + width, width)
+    edges = np.arange(xlim[0], xlim[1] + width / 2, width)  # a bar holds its right end: none holds losses and gains
     for ax, (title, values) in zip(axes[0], gains.items(), strict=True):
         values = np.asarray(values, dtype=float)
-        counts, _ = np.histogram(np.clip(values, *xlim), edges)
+        inside = np.clip(values, xlim[0] + width / 2, xlim[1])
+        counts = np.histogram(-inside, -edges[::-1])[0][::-1]
         places = edges[:-1] + width / 2
         for side, color in ((places <= 0, PALETTE["orange"]), (places > 0, PALETTE["blue"])):
             ax.bar(places[side], counts[side], width, color=color, alpha=0.55, edgecolor="white", linewidth=0.4)

@@ -49,10 +49,14 @@ def test_gains_are_paired_and_in_points():
 
 
 def test_histograms_count_every_run():
-    gains = np.array([[0.0, -0.25, 9.0], [1.0, 1.0, 1.0]])
+    gains = np.array([[0.0, -0.25, 9.0], [1.0, 1.0, 1.0], [0.001, -9.0, 0.25]])
     axes = plots.gains_over_pairs({"few": gains, "many": gains}, {"best": 1})
     heights = {round(bar.get_x() + bar.get_width() / 2, 2): bar.get_height() for bar in axes[0].patches}
-    assert {place: height for place, height in heights.items() if height} == {-0.25: 1, 0.0: 1, 1.0: 3, 6.0: 1}
+    shown = {place: height for place, height in heights.items() if height}
+    assert shown == {-5.88: 1, -0.38: 1, -0.12: 1, 0.12: 2, 0.88: 3, 5.88: 1}
+    colors = {bar.get_facecolor() for bar in axes[0].patches if bar.get_x() + bar.get_width() / 2 < 0}
+    assert len(colors) == 1
+    assert colors.isdisjoint({bar.get_facecolor() for bar in axes[0].patches if bar.get_x() + 0.125 > 0})
     assert axes[0].texts[0].get_text() == "best"
     assert set(axes[0].lines[1].get_xdata()) == {1.0}
 
