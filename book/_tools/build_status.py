@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +16,8 @@ LIBRARIES = ("handson11", "keras", "tensorflow", "numpy", "scipy", "matplotlib",
 TEXT = """\
 # Build status
 
-This page is written by the program that runs the notebooks (`make notebooks`). It describes the run whose outputs
-you read in this book. `make test` runs every notebook again and compares.
+This page is written by the program that runs the notebooks (`make notebooks`). It describes the runs whose outputs
+you read in this book, the last one of each page. `make test` runs every notebook again and compares.
 
 ## Notebooks
 
@@ -43,6 +44,12 @@ def describe(record):
     pictures = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.outputs)
     page = "/book/" + record["notebook"].removesuffix(".ipynb")
     return {"page": f"{{doc}}`{page}`", "cells": len(cells), "pictures": pictures, "seconds": record["seconds"]}
+
+
+def seconds_so_far():
+    """Return what the page already says: a dict of notebook (path inside the book) → seconds of its last run."""
+    rows = re.findall(r"^\| \{doc\}`/book/(.+?)` \|.*\| (\d+) \|$", PAGE.read_text(encoding="utf-8"), re.M)
+    return {f"{page}.ipynb": float(seconds) for page, seconds in rows}
 
 
 def data_source():

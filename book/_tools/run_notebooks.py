@@ -67,23 +67,22 @@ def run(path):
 
 
 def main(arguments):
-    """Run the notebooks named in ``arguments``, or all; after a run of all, rewrite the build status page."""
+    """Run the notebooks named in ``arguments``, or all; then bring the build status page up to date."""
     # ipykernel copies what C libraries write to the terminal into the cells, except under pytest: ask for that.
     os.environ |= {"PYTEST_CURRENT_TEST": "notebooks", "TF_CPP_MIN_LOG_LEVEL": "3"}
     paths = [Path(argument).resolve() for argument in arguments] or all_notebooks()
-    records = []
+    sys.path.insert(0, str(Path(__file__).parent))
+    import build_status
+
+    seconds = build_status.seconds_so_far()
     for number, path in enumerate(paths, 1):
         name = path.relative_to(BOOK).as_posix()
         print(f"[{number}/{len(paths)}] {name} …", end=" ", flush=True)
-        seconds = run(path)
-        print(f"{seconds:.0f} s")
-        records.append({"notebook": name, "seconds": seconds})
-    if not arguments:
-        sys.path.insert(0, str(Path(__file__).parent))
-        import build_status
-
-        build_status.write(records)
-        print("wrote book/reference/build_status.md")
+        seconds[name] = run(path)
+        print(f"{seconds[name]:.0f} s")
+    names = [path.relative_to(BOOK).as_posix() for path in all_notebooks()]
+    build_status.write([{"notebook": name, "seconds": seconds[name]} for name in names if name in seconds])
+    print("wrote book/reference/build_status.md")
 
 
 if __name__ == "__main__":

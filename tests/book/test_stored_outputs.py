@@ -69,3 +69,14 @@ def test_every_kind_of_cell_under_nbval(tmp_path, source):
     done = subprocess.run([*command, "page.ipynb"], cwd=tmp_path, capture_output=True, text=True, check=False)
     found = re.findall(r"^page::ipynb::Cell (\d+) (\w+)", done.stdout, re.M)
     assert found == [(str(n), outcome) for n, (*_, outcome) in enumerate(CELLS[source])], done.stdout + done.stderr
+
+
+def test_the_build_status_page_lists_every_notebook(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "_tools")
+    status, runner = (importlib.import_module(name) for name in ("build_status", "run_notebooks"))
+    seconds = status.seconds_so_far()
+    assert list(seconds) == [path.relative_to(status.BOOK).as_posix() for path in runner.all_notebooks()]
+    rows = [status.describe({"notebook": name, "seconds": value}) for name, value in seconds.items()]
+    text = status.PAGE.read_text(encoding="utf-8")
+    for row in rows:
+        assert f"| {row['page']} | {row['cells']} | {row['pictures']} | {row['seconds']:.0f} |" in text
