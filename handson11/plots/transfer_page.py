@@ -161,8 +161,8 @@ def gains_over_pairs(gains, marked, xlim=(-6, 6), width=0.25):
     Examples
     --------
     >>> axes = gains_over_pairs({"few": [[0.1, -0.2], [1.0, 2.0]], "many": [[0.0, 0.1], [0.2, 0.3]]}, {"good": 1})
-    >>> [ax.get_title() for ax in axes]
-    ['few', 'many']
+    >>> [ax.get_xlabel() for ax in axes]
+    ['gain of transfer (points)', 'gain of transfer (points)']
     """
     _, axes = panels(1, len(gains), sharey=True, squeeze=False)
     edges = np.arange(xlim[0], xlim[1] + width / 2, width)  # a bar holds its right end: none holds losses and gains
