@@ -69,14 +69,12 @@ def verdict_card(lines, classes):
     card = nodes.container(classes=[*classes, "verdict", "verdict-" + VERDICT.match(lines[0])[1].split()[0]])
     card += nodes.paragraph("", "", link, nodes.Text(" " + rest))
     findings = [nodes.paragraph("", line.strip(), classes=["full-run"]) for line in lines[1:]]
-    rest = len(findings) - FINDINGS_SHOWN
-    if rest < FINDINGS_FOLDED:
-        card += findings
-        return card
-    card += findings[:FINDINGS_SHOWN]
-    card += nodes.raw("", f"<details><summary>{rest} more findings of the full run</summary>", format="html")
-    card += findings[FINDINGS_SHOWN:]
-    card += nodes.raw("", "</details>", format="html")
+    folded = len(findings) - FINDINGS_SHOWN
+    if folded >= FINDINGS_FOLDED:
+        begin = f"<details><summary>{folded} more findings of the full run</summary>"
+        findings.insert(FINDINGS_SHOWN, nodes.raw("", begin, format="html"))
+        findings.append(nodes.raw("", "</details>", format="html"))
+    card += findings
     return card
 
 

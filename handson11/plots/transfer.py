@@ -64,7 +64,7 @@ def layer_stack(stages):
 
 
 def decision_path(questions, ends):
-    """Draw a path of questions: "yes" goes to the right, to an answer, "no" goes down to the next question.
+    """Draw a path of questions: one word leads to the right, to an answer, its opposite down to the next question.
 
     Parameters
     ----------
@@ -211,8 +211,8 @@ def gains_by_labels(curves, places, xlabel="labels of each class"):
     for number, (name, (labels, found)) in enumerate(curves.items()):
         found = np.asarray(found, dtype=float)
         ends = np.abs(found[:, 1:] - found[:, :1]).T
-        places_along = np.asarray(labels) * 1.05 ** (number - (len(curves) - 1) / 2)
-        axes.errorbar(places_along, found[:, 0], ends, capsize=2, **_SOURCES[name])
+        x = np.asarray(labels) * 1.05 ** (number - (len(curves) - 1) / 2)
+        axes.errorbar(x, found[:, 0], ends, capsize=2, **_SOURCES[name])
         if name in places:
             label_line(axes, *places[name], name, color=_SOURCES[name]["color"])
     axes.set(xscale="log", xlabel=xlabel, ylabel="gain over scratch (points)")

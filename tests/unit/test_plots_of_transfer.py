@@ -45,3 +45,21 @@ def test_accuracy_by_step_draws_mean_and_range():
     assert axes.lines[0].get_ydata() == pytest.approx([0.3, 0.6])
     heights = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (0.2, 0.7)
+
+
+def test_gains_by_labels_stand_beside_each_other_under_their_label_count():
+    found = [[1.0, 0.5, 2.0], [-1.0, -2.0, 0.0]]
+    axes = plots.gains_by_labels({"GAN": ([1, 50], found), "rotation": ([1, 50], found)}, {"GAN": (50, 0.0)})
+    first, second = (bars.lines[0] for bars in axes.containers)
+    assert first.get_ydata().tolist() == [1.0, -1.0]
+    assert all(
+        left < count < right for left, count, right in zip(first.get_xdata(), (1, 50), second.get_xdata(), strict=True)
+    )
+    assert all(
+        0.9 < x / count < 1.1 for line in (first, second) for x, count in zip(line.get_xdata(), (1, 50), strict=True)
+    )
+    axes.figure.canvas.draw()
+    low, high = axes.get_xlim()
+    ticks = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+    shown = [label.get_text() for tick, label in ticks if low <= tick <= high]
+    assert shown == ["1", "2", "5", "10", "20", "50"]

@@ -10,8 +10,8 @@ from handson11.pretraining.rotation import rotation_task
 def labels_told(configuration):
     """Count the labels that a making of training data must be told for each text or image.
 
-    ``configuration``: ``task`` ("words", "rotations" or "pairs"), ``n`` (texts or images). It is told
-    no label, then one, then two, until it works; that number is divided by ``n``.
+    ``configuration``: ``task`` ("words", "rotations" or "pairs"), ``n`` (texts or images). It is told no
+    label, then one, then two, and so on, until it works; that number is divided by ``n``.
 
     Returns ``labels_for_each``, and ``made``: how many training labels it made of them.
     """
